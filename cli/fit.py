@@ -15,7 +15,9 @@ from .running import run_job
 
 @click.command("fit")
 @click.argument("input_path", type=PATH, metavar="INPUT")
-@click.option("-o", "--output", type=PATH, default=Path("motion.npz"), show_default=True, help="Motion file with SMPL/AMASS keys.")
+@click.option(
+    "-o", "--output", type=PATH, default=Path("motion.npz"), show_default=True, help="Motion file with SMPL/AMASS keys."
+)
 @click.option("--overlay", type=PATH, metavar="VIDEO", help="Also write a video of the mesh over the input.")
 @click.option("--mesh", type=PATH, metavar="FILE.glb", help="Also write the body as a glTF mesh.")
 @span_options
@@ -31,4 +33,4 @@ def command(input_path: Path, report: Path | None, quiet: bool, **options: Any) 
       motionimit fit dance.mp4 -o motion.npz --overlay overlay.mp4 --mesh body.glb
       motionimit fit photo.jpg --mesh body.glb
     """
-    run_job("fit", FitRequest(input=input_path, **options), report, quiet)
+    run_job(FitRequest(input=input_path, **options), report, quiet)

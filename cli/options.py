@@ -16,12 +16,16 @@ PATH = click.Path(path_type=Path)
 def span_options(function: F) -> F:
     """--start, --duration, --max-frames: which part of the driver."""
     function = click.option("--max-frames", type=int, metavar="N", help="Stop after N frames.")(function)
-    function = click.option("--duration", "duration_s", type=float, metavar="S", help="Use only S seconds.  [default: to the end]")(function)
-    return click.option("--start", "start_s", type=float, default=0.0, metavar="S", help="Begin S seconds into the video.")(function)
+    function = click.option(
+        "--duration", "duration_s", type=float, metavar="S", help="Use only S seconds.  [default: to the end]"
+    )(function)
+    return click.option("--start", "start_s", type=float, default=0.0, metavar="S", help="Begin S seconds into the video.")(
+        function
+    )
 
 
 def person_option(function: F) -> F:
-    text = "Which person to follow, counted from the largest (1).  [default: the largest]"
+    text = "Which person to follow, counted from 1, left to right.  [default: the largest]"
     return click.option("--person", type=int, metavar="N", help=text)(function)
 
 
@@ -29,7 +33,9 @@ def machine_options(function: F) -> F:
     """--device and --body."""
     body = "Folder or file of a SMPL body to use.  [default: search, then the open body]"
     function = click.option("--body", type=PATH, help=body)(function)
-    return click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda or cuda:N.")(function)
+    return click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda or cuda:N.")(
+        function
+    )
 
 
 def output_options(function: F) -> F:

@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from motionimit.config import FitRequest, TransferSettings, check_distinct, check_output_folder
+from motionimit.config import FitRequest, TransferSettings, check_distinct, check_file_output
 from motionimit.errors import BadUsage
-from motionimit.types import RunReport
+
+from .progress import progress_display
+from .report import write_report
+from .session import STARTED_S
+from .summary import print_summary
+
+if TYPE_CHECKING:
+    from motionimit.types import Progress, RunReport
 
 
-def run_job(job: Literal["transfer", "fit"], settings: TransferSettings | FitRequest, report: Path | None, quiet: bool) -> None:
-    """Check paths before anything heavy is imported, run `motionimit.pipeline.<job>`, say what happened."""
+def run_job(settings: TransferSettings | FitRequest, report: Path | None, quiet: bool) -> None:
+    """Check paths before anything heavy is imported, run the job, say what happened.
+
+    With `quiet` nothing but errors is printed.
+    """
     settings.check_paths()
-    _check_report(settings, report)
-    from .progress import progress_display
-    from .report import print_summary, write_report
-
+    if report is not None:
+        _check_report(report, settings)
     with progress_display(quiet) as progress:
-        from motionimit import pipeline
-
-        if isinstance(settings, TransferSettings):
-            result = pipeline.transfer(settings, progress)
-        else:
-            result = pipeline.fit(settings, progress)
+        result = _call(settings, progress)
+    result.wall_s = time.perf_counter() - STARTED_S
     if report is not None:
         write_report(report, result, settings)
     if not quiet:
         print_summary(result)
 
 
-def _check_report(settings: TransferSettings | FitRequest, report: Path | None) -> None:
-    if report is None:
-        return
+def _call(settings: TransferSettings | FitRequest, progress: Progress) -> RunReport:
+    from motionimit import pipeline
+
+    if isinstance(settings, TransferSettings):
+        return pipeline.transfer(settings, progress)
+    return pipeline.fit(settings, progress)
+
+
+def _check_report(report: Path, settings: TransferSettings | FitRequest) -> None:
     if report.suffix.lower() != ".json":
         raise BadUsage(f"--report must end in .json, got '{report.name}'.")
-    check_output_folder(report, "--report")
+    check_distinct({**settings.output_paths, "--report": report}, settings.input_paths)
+    check_file_output(report, "--report")

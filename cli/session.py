@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ import click
 
 from motionimit.errors import MotionimitError
 from motionimit.runtime import quiet_native_logs
+
+STARTED_S = time.perf_counter()  # for the report: the whole command, imports included
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -41,8 +44,9 @@ def run_session(command: click.Command, arguments: list[str]) -> int:
             return _say("interrupted; nothing was left half-written.", INTERRUPTED)
         except Terminated:
             return _say("stopped by SIGTERM; nothing was left half-written.", TERMINATED)
-        except BrokenPipeError:
-            return _leave_broken_pipe()
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            return error.exit_code
         except Exception as error:
             if debug:
                 traceback.print_exc()
@@ -68,12 +72,6 @@ def _sentence(error: Exception) -> tuple[str, int]:
 def _say(sentence: str, code: int) -> int:
     click.echo(f"motionimit: {sentence}", err=True)
     return code
-
-
-def _leave_broken_pipe() -> int:
-    """The reader of our stdout went away (`| head`); point stdout elsewhere so that Python's exit flush stays silent."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
 
 
 @contextmanager
@@ -106,7 +104,10 @@ def _quiet_natives(enabled: bool) -> Iterator[None]:
         return
     ours = os.dup(stderr_fd)
     before = sys.stderr
-    with warnings.catch_warnings(), open(ours, "w", buffering=1, encoding=before.encoding, errors="replace") as user_stderr:
+    with (
+        warnings.catch_warnings(),
+        open(ours, "w", buffering=1, encoding=before.encoding, errors="backslashreplace") as user_stderr,
+    ):
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
         null = os.open(os.devnull, os.O_WRONLY)

@@ -21,20 +21,45 @@ def default_output(photo: Path, driving: Path, alpha: bool) -> Path:
 
 @click.command("transfer")
 @click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PHOTO DRIVER")
-@click.option("-o", "--output", type=PATH, help="Result: .mp4, .mkv, .mov, .webm, .gif, or a folder name for PNG files.  [default: PHOTO_DRIVER.mp4]")
-@click.option("--size", "size_px", type=int, default=512, show_default=True, metavar="PX", help="Long side of the result, 256 to 1024; its aspect is the photo's.")
-@click.option("--camera", type=click.Choice(CAMERA_MODES), default="smooth", show_default=True, help="smooth: stay in the photo's framing; source: the photo's camera, all travel kept; copy: the driver's own image positions.")
-@click.option("--background", default="source", show_default=True, metavar="WHAT", help="source, driving, a colour (white, '#20a040') or the path of a picture.")
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    help="Result: .mp4, .mov, .mkv, .webm, .gif, or a folder name for PNG files.  [default: PHOTO_DRIVER.mp4]",
+)
+@click.option(
+    "--size",
+    "size_px",
+    type=int,
+    default=512,
+    show_default=True,
+    metavar="PX",
+    help="Long side of the result, 256 to 1024; its aspect is the photo's.",
+)
+@click.option(
+    "--camera",
+    type=click.Choice(CAMERA_MODES),
+    default="smooth",
+    show_default=True,
+    help="smooth: stay in the photo's framing; source: the photo's camera, travel kept; copy: the driver's image positions.",
+)
+@click.option(
+    "--background",
+    default="source",
+    show_default=True,
+    metavar="WHAT",
+    help="source, driving, a colour (white, '#20a040') or the path of a picture.",
+)
 @span_options
 @person_option
 @click.option("--side-by-side", is_flag=True, help="Show photo, driver and result beside each other.")
-@click.option("--alpha", is_flag=True, help="Leave the background transparent (.mov, .webm or a folder of PNG files).")
+@click.option("--alpha", is_flag=True, help="Leave the background transparent (.mov, .webm, .gif or a folder of PNG files).")
 @click.option("--generator", type=click.Choice(GENERATORS), default="warp", show_default=True, help="How pixels are made.")
 @machine_options
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
 @output_options
 def command(paths: tuple[Path, ...], output: Path | None, report: Path | None, quiet: bool, **options: Any) -> None:
-    """Make the person of PHOTO move like the person of DRIVER (a video or a picture).
+    """Make the person of PHOTO move like the person of DRIVER (a video, a picture, or a folder of pictures).
 
     The driver's sound and exact frame rate are kept. An existing result is replaced once the new one is complete.
 
@@ -51,4 +76,4 @@ def command(paths: tuple[Path, ...], output: Path | None, report: Path | None, q
     *sources, driving = paths
     chosen = output or default_output(sources[0], driving, options["alpha"])
     settings = TransferSettings(sources=tuple(sources), driving=driving, output=chosen, **options)
-    run_job("transfer", settings, report, quiet)
+    run_job(settings, report, quiet)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,8 +17,8 @@ CAMERA_MODES: tuple[str, ...] = get_args(CameraMode)
 GENERATORS: tuple[str, ...] = get_args(GeneratorName)
 SIZE_RANGE_PX = (256, 1024)
 
-OPAQUE_SUFFIXES = (".mp4", ".mkv", ".gif")
-ALPHA_SUFFIXES = (".mov", ".webm")
+OPAQUE_SUFFIXES = (".mp4", ".m4v", ".mkv")
+ALPHA_SUFFIXES = (".mov", ".webm", ".gif", ".png")  # .png: one frame, or numbered ones where the name has %05d
 FOLDER_SUFFIX = ""  # a path without a suffix is a folder of PNG files
 OUTPUT_SUFFIXES = (*OPAQUE_SUFFIXES, *ALPHA_SUFFIXES, FOLDER_SUFFIX)
 
@@ -56,7 +55,7 @@ def _check_span(start_s: float, duration_s: float | None, max_frames: int | None
     if max_frames is not None and max_frames < 1:
         raise BadUsage(f"--max-frames must be 1 or more, got {max_frames}.")
     if person is not None and person < 1:
-        raise BadUsage(f"--person counts from 1, got {person}.")
+        raise BadUsage(f"--person counts from 1, left to right, got {person}.")
 
 
 def _check_device(device: str) -> None:
@@ -86,32 +85,13 @@ def check_distinct(outputs: dict[str, Path | None], inputs: tuple[Path, ...]) ->
         taken[path.resolve()] = option
 
 
-def check_input_file(path: Path, what: str) -> None:
-    """Raise `BadInput` where `path` is not a readable, non-empty file; `what` names its role, such as 'the photo'."""
+def check_file_output(path: Path, option: str) -> None:
+    """Check that the file `path` can be written, before any work; leaves nothing behind. Raises `BadInput`."""
+    from .media.paths import check_folder_writable
+
     if path.is_dir():
-        raise BadInput(f"{what} '{path}' is a folder; give the path of a file.")
-    try:
-        with path.open("rb") as file:
-            empty = not file.read(1)
-    except FileNotFoundError:
-        raise BadInput(f"{what} '{path}' does not exist; check the path.") from None
-    except OSError as error:
-        raise BadInput(f"{what} '{path}' can't be read ({error.strerror}); check its permissions.") from None
-    if empty:
-        raise BadInput(f"{what} '{path}' is empty (0 bytes); get a fresh copy of it.")
-
-
-def check_output_folder(path: Path, option: str) -> None:
-    """Raise `BadInput` where the folder that is to hold `path` is missing or can't be written; creates nothing."""
-    folder = path.parent
-    if not folder.is_dir():
-        raise BadInput(f"{option} '{path}': the folder '{folder}' does not exist; create it or choose another one.")
-    if path.is_dir() and path.suffix:
         raise BadInput(f"{option} '{path}' is a folder; give the name of a file.")
-    if path.is_file() and not path.suffix:
-        raise BadInput(f"{option} '{path}' has no suffix, which means a folder of PNGs, but a file has that name.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise BadInput(f"{option} '{path}': the folder '{folder}' can't be written; choose another one.")
+    check_folder_writable(path.parent, path)
 
 
 def _as_report(settings: TransferSettings | FitRequest) -> dict[str, object]:
@@ -140,7 +120,7 @@ class TransferSettings:
     start_s: float = 0.0
     duration_s: float | None = None
     max_frames: int | None = None
-    person: int | None = None  # counted from 1; None takes the largest person
+    person: int | None = None  # counted from 1, left to right; None takes the largest person
     side_by_side: bool = False  # photo | driver | result
     alpha: bool = False
     seed: int = 0
@@ -164,7 +144,7 @@ class TransferSettings:
             raise BadUsage(f"--background colours look like #rrggbb, got '{self.background}'.")
         _check_suffix("--output", self.output, OUTPUT_SUFFIXES)
         self._check_alpha()
-        check_distinct({"--output": self.output}, self.input_paths)
+        check_distinct(self.output_paths, self.input_paths)
 
     def _check_alpha(self) -> None:
         if not self.alpha:
@@ -193,14 +173,22 @@ class TransferSettings:
         extra = (p for p in (self.background_path, self.body) if p is not None)
         return (*self.sources, self.driving, *extra)
 
+    @property
+    def output_paths(self) -> dict[str, Path | None]:
+        """Option → path of what is written."""
+        return {"--output": self.output}
+
     def check_paths(self) -> None:
         """Fail before any work: inputs are there, the output's folder is writable. Raises `BadInput`."""
+        from .media.output import check_output
+        from .media.paths import check_input
+
         for photo in self.sources:
-            check_input_file(photo, "the photo")
-        check_input_file(self.driving, "the driving video")
+            check_input(photo, "photo")
+        check_input(self.driving, "driving video", folder_ok=True)
         if self.background_path is not None:
-            check_input_file(self.background_path, "the background (neither a known colour nor a readable picture)")
-        check_output_folder(self.output, "--output")
+            check_input(self.background_path, "background picture (no known colour has that name)")
+        check_output(self.output, self.alpha)
 
     def as_report(self) -> dict[str, object]:
         """The settings as plain JSON values, paths as strings."""
@@ -218,7 +206,7 @@ class FitRequest:
     start_s: float = 0.0
     duration_s: float | None = None
     max_frames: int | None = None
-    person: int | None = None  # counted from 1; None takes the largest person
+    person: int | None = None  # counted from 1, left to right; None takes the largest person
     body: Path | None = None
     device: str = "auto"
 
@@ -230,15 +218,28 @@ class FitRequest:
             _check_suffix("--overlay", self.overlay, OUTPUT_SUFFIXES)
         if self.mesh is not None:
             _check_suffix("--mesh", self.mesh, (".glb",))
-        outputs = {"--output": self.output, "--overlay": self.overlay, "--mesh": self.mesh}
-        check_distinct(outputs, (self.input,) if self.body is None else (self.input, self.body))
+        check_distinct(self.output_paths, self.input_paths)
+
+    @property
+    def input_paths(self) -> tuple[Path, ...]:
+        return (self.input,) if self.body is None else (self.input, self.body)
+
+    @property
+    def output_paths(self) -> dict[str, Path | None]:
+        """Option → path of what is written; None for what wasn't asked for."""
+        return {"--output": self.output, "--overlay": self.overlay, "--mesh": self.mesh}
 
     def check_paths(self) -> None:
         """Fail before any work: the input is there, every output's folder is writable. Raises `BadInput`."""
-        check_input_file(self.input, "the input")
-        for option, path in (("--output", self.output), ("--overlay", self.overlay), ("--mesh", self.mesh)):
-            if path is not None:
-                check_output_folder(path, option)
+        from .media.output import check_output
+        from .media.paths import check_input
+
+        check_input(self.input, "video or photo", folder_ok=True)
+        check_file_output(self.output, "--output")
+        if self.overlay is not None:
+            check_output(self.overlay)
+        if self.mesh is not None:
+            check_file_output(self.mesh, "--mesh")
 
     def as_report(self) -> dict[str, object]:
         """The request as plain JSON values, paths as strings."""

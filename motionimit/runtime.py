@@ -81,7 +81,7 @@ def init_warp() -> None:
 
     if warp.config.kernel_cache_dir is None:
         warp.config.kernel_cache_dir = str(cache_dir() / f"warp-{warp.__version__}")
-    warp.config.quiet = True
+    warp.config.log_level = warp.LOG_ERROR
     warp.init()
 
 

@@ -110,6 +110,7 @@ class FitQuality:
     reprojection_pct_p95: float
     mask_iou: float | None  # bare body against the detector's mask; None where no mask was kept
     jitter_mm: float  # mean 3D joint acceleration per frame², root included
+    warnings: tuple[str, ...] = ()  # what a user should know, e.g. that legs are outside the picture
 
 
 @dataclass(slots=True)

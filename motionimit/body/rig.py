@@ -76,6 +76,11 @@ class Rig:
     def offsets_by_beta(self) -> np.ndarray:
         return self.table_by_beta[..., :3] - self.share[None, :, :, None] * self.joints_by_beta[:, None]
 
+    @cached_property
+    def rest_by_beta(self) -> np.ndarray:
+        """[K, 10, 3] derivative of the rest pose's points."""
+        return self.table_by_beta[..., :3].sum(2).swapaxes(0, 1)
+
     def shaped(self, betas: np.ndarray) -> Shaped:
         """Joints [24, 3] and per-joint offsets [K, 24, 3] of the rest pose for betas [10]."""
         joints = self.joints_m + np.tensordot(betas, self.joints_by_beta, 1)

@@ -1,0 +1,1 @@
+"""Finding and following one person: landmarks, mask and matte."""

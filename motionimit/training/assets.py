@@ -101,13 +101,11 @@ def read_mhclo(path: Path) -> Binding:
             z_depth = int(words[1])
         elif words[0] in ("verts", "delete_verts"):
             section = words[0]
-        elif section == "verts" and words[0].lstrip("-").isdigit():
+        elif words[0].isdigit() and section == "verts":
             rows.append(_binding_row(path, words))
-        elif section == "delete_verts" and words[0].isdigit():
+        elif words[0].isdigit() and section == "delete_verts":
             _mark_ranges(hidden, words)
-        else:
-            section = section if words[0] in ("material",) else ""
-    reference, weight, offset = (np.asarray([r[i] for r in rows]) for i in range(3))
+    reference, weight, offset = (np.asarray([r[i] for r in rows], np.float64).reshape(-1, 3) for i in range(3))
     return Binding(reference.astype(np.int64), weight, offset, tuple(scale), hidden, z_depth)
 
 

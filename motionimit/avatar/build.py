@@ -1,0 +1,107 @@
+"""Photo + fitted body → `Avatar`: everything that rendering needs to know about the source, computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..body.model import BodyModel
+from ..body.parts import Part
+from ..checks import check_shape
+from ..flow.surface import Surface, join, top_bones
+from ..geometry.camera import Camera
+from ..pose.matting import foreground_colors
+from ..types import BodyParams
+from .background import clean_background
+from .layers import HEAD_BACK, build_layers, label_matte
+from .posed import PosedBody, pose_body
+from .shell import part_shells
+
+TEXTURE_OVERSAMPLING = 1.5  # texture pixels per output pixel where the photo has them
+CELLS_PER_HEIGHT = 130  # grid cells of the shells along the person's height
+UNDERLAY_BIAS_M = 0.025  # the bare body lies this far under its shells
+UNDERLAY_CONFIDENCE = 0.1
+MARGIN_OF_HEIGHT = 0.04
+
+
+@dataclass(frozen=True, slots=True)
+class Avatar:
+    """The identity: surfaces, texture layers, shape, and the cleaned background, all for one output size."""
+
+    surface: Surface
+    layers: Tensor  # [L, h, w, 4] uint8 RGBA, straight alpha
+    known: Tensor  # [L, h, w] bool: shown by the photo, not filled
+    params: BodyParams  # the source's own shape, pose and camera; T = 1; camera of the output's size
+    background: Tensor  # [H, W, 3] float32, 0..1, at the output's size
+
+    def __post_init__(self) -> None:
+        axes = check_shape("layers", self.layers, ("L", "h", "w", 4))
+        check_shape("known", self.known, ("L", "h", "w"), axes)
+        check_shape("background", self.background, ("H", "W", 3))
+
+
+def output_size(photo_size: tuple[int, int], long_side_px: int) -> tuple[int, int]:
+    """(width, height), both even, with the photo's aspect and the given long side."""
+    scale = long_side_px / max(photo_size)
+    width, height = (max(2, 2 * round(v * scale / 2)) for v in photo_size)
+    return width, height
+
+
+def build_avatar(rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: BodyModel, size_px: tuple[int, int]) -> Avatar:
+    """rgb [H, W, 3] uint8 and matte [H, W] float32 of the photo, the body fitted to it, and the output's (width, height)."""
+    camera, texture, alpha = _texture_crop(rgb, matte, params.camera, size_px)
+    body = pose_body(model, params, camera)
+    colors = foreground_colors((texture * 255).round().astype(np.uint8), alpha).astype(np.float32)
+    layers = build_layers(body, colors, alpha, label_matte(body, alpha))
+    rows = np.flatnonzero((alpha > 0.5).any(1))
+    cell_px = max(2.0, (rows[-1] - rows[0] + 1) / CELLS_PER_HEIGHT)
+    weights = model.weights.float()
+    shells = [s for p in Part for s in part_shells(body, p, layers.rgba[p, ..., 3], weights, model.faces, cell_px)]
+    small, small_matte = (cv2.resize(a, size_px, interpolation=cv2.INTER_AREA) for a in (rgb.astype(np.float32) / 255, matte))
+    return Avatar(
+        surface=join([*shells, _underlay(body, model)]),
+        layers=torch.from_numpy((layers.rgba * 255).round().astype(np.uint8)),
+        known=torch.from_numpy(layers.known),
+        params=BodyParams(params.rotations, params.betas, params.translation_m, params.camera.resized(*size_px)),
+        background=torch.from_numpy(clean_background(small, small_matte)),
+    )
+
+
+def _texture_crop(
+    rgb: np.ndarray, matte: np.ndarray, camera: Camera, size_px: tuple[int, int]
+) -> tuple[Camera, np.ndarray, np.ndarray]:
+    """The person's window of the photo at texture resolution: its camera, colours [h, w, 3] 0..1 and matte [h, w]."""
+    height, width = matte.shape
+    rows, columns = np.flatnonzero((matte > 0.05).any(1)), np.flatnonzero((matte > 0.05).any(0))
+    margin = round(MARGIN_OF_HEIGHT * (rows[-1] - rows[0] + 1)) + 2
+    top, bottom = max(0, rows[0] - margin), min(height, rows[-1] + 1 + margin)
+    left, right = max(0, columns[0] - margin), min(width, columns[-1] + 1 + margin)
+    scale = min(1.0, TEXTURE_OVERSAMPLING * max(size_px) / max(width, height))
+    window = (max(8, round((right - left) * scale)), max(8, round((bottom - top) * scale)))
+    crop = camera.cropped(float(left), float(top), right - left, bottom - top).resized(*window)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    texture = cv2.resize(rgb[top:bottom, left:right], window, interpolation=how).astype(np.float32) / 255
+    return crop, texture, cv2.resize(matte[top:bottom, left:right].astype(np.float32), window, interpolation=how)
+
+
+def _underlay(body: PosedBody, model: BodyModel) -> Surface:
+    """The bare body under the shells: seen only where no shell covers it. Its uv are its own projection into the photo."""
+    bones, weights = top_bones(model.weights.float())
+    a, b, c = body.screen[model.faces].unbind(1)
+    away = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]) >= 0
+    layer = torch.where(away & (model.part_of_face == Part.HEAD), HEAD_BACK, model.part_of_face)
+    count = len(model.faces)
+    return Surface(
+        rest_m=body.rest_m.float().contiguous(),
+        bones=bones,
+        weights=weights,
+        uv_px=body.screen[:, :2].float().contiguous(),
+        faces=model.faces.to(torch.int32),
+        layer=layer.to(torch.int32),
+        bias_m=torch.full((count,), UNDERLAY_BIAS_M),
+        confidence=torch.full((count,), UNDERLAY_CONFIDENCE),
+    )

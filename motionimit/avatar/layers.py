@@ -1,0 +1,108 @@
+"""The photo as layers: one RGBA image per body part, complete behind what hides it.
+
+A layer holds the photo's pixels of its part, a soft alpha that ends at the matte and at occlusion borders, runs on under the neighbour
+where two parts join without a depth step, and is filled where another part hides it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..body.parts import Part
+from .fill import distance_to, nearest_index, push_pull
+from .posed import PosedBody
+
+HEAD_BACK = len(Part)  # the head as seen from behind: hair where the photo shows the face
+LAYER_COUNT = len(Part) + 1
+OCCLUSION_STEP_M = 0.04  # a part this much behind the visible one is hidden by it; less is a joint between the two
+OVERLAP_OF_HEIGHT = 0.012  # how far joined parts run under each other, as a share of the person's height
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    rgba: np.ndarray  # [L, h, w, 4] float32, straight alpha, 0..1
+    known: np.ndarray  # [L, h, w] bool: the photo shows this part here
+
+
+def label_matte(body: PosedBody, matte: np.ndarray) -> np.ndarray:
+    """[h, w] parsing map of the person: the visible part at every pixel, run on to clothes and hair outside the bare body."""
+    index, _ = nearest_index((body.label >= 0) & (matte > 0.5)) if ((body.label >= 0) & (matte > 0.5)).any() else nearest_index(body.label >= 0)
+    return body.label.reshape(-1)[index]
+
+
+def build_layers(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.ndarray) -> Layers:
+    """Cut the photo into layers. rgb [h, w, 3] foreground colours, matte [h, w], label [h, w] from `label_matte`."""
+    rows = np.flatnonzero((matte > 0.5).any(1))
+    reach = OVERLAP_OF_HEIGHT * (rows[-1] - rows[0] + 1) if len(rows) else 4.0
+    visible_depth = _visible_depth(body, label)
+    rgba = np.zeros((LAYER_COUNT, *matte.shape, 4), np.float32)
+    known = np.zeros((LAYER_COUNT, *matte.shape), bool)
+    for part in Part:
+        alpha, seen = _part_alpha(body, part, label, matte, visible_depth, reach)
+        known[part] = seen
+        rgba[part, ..., :3] = push_pull(rgb, seen.astype(np.float32))
+        rgba[part, ..., 3] = alpha
+    _fill_unseen_limbs(rgba, known)
+    rgba[HEAD_BACK] = rgba[Part.HEAD]
+    rgba[HEAD_BACK, ..., :3] = _head_from_behind(body, rgb, known[Part.HEAD])
+    return Layers(np.clip(rgba, 0, 1), known)
+
+
+def _visible_depth(body: PosedBody, label: np.ndarray) -> np.ndarray:
+    """[h, w] depth of the visible part, held constant outside the bare body."""
+    index, _ = nearest_index(np.isfinite(body.depth_m))
+    return body.depth_m.reshape(-1)[index]
+
+
+def _part_alpha(
+    body: PosedBody, part: Part, label: np.ndarray, matte: np.ndarray, visible_depth: np.ndarray, reach: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Alpha of a part's layer and where the photo shows it, both [h, w]."""
+    own = (label == part) & (matte > 0.02)
+    front = body.parts[part].front.depth_m.numpy()
+    distance = distance_to(own)
+    ramp = np.clip(1.5 - distance / reach, 0, 1) * _joined(part, label, front, visible_depth)
+    indicator = np.maximum(cv2.GaussianBlur(own.astype(np.float32), (0, 0), 0.7), ramp)
+    hidden = np.isfinite(front) & (label != part) & (front > visible_depth + OCCLUSION_STEP_M) & (matte > 0.5)
+    under = cv2.GaussianBlur(cv2.dilate(hidden.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 0.7)
+    others = distance_to((label != part) & (matte > 0.5) & (ramp < 0.5))
+    seen = (own & (others > 1.5)) | ((ramp > 0.5) & (matte > 0.5) & ~hidden)
+    return np.maximum(indicator * matte, under * (matte > 0.5) * (label != part)), seen
+
+
+def _joined(part: Part, label: np.ndarray, front: np.ndarray, visible_depth: np.ndarray) -> np.ndarray:
+    """[h, w] bool: pixels of a neighbouring part that continue this one without a depth step. Limbs and head join the trunk only."""
+    neighbour = (label != part) if part == Part.TRUNK else (label == Part.TRUNK)
+    if not np.isfinite(front).any():
+        return np.zeros(label.shape, bool)
+    index, _ = nearest_index(np.isfinite(front))
+    return neighbour & (np.abs(front.reshape(-1)[index] - visible_depth) < OCCLUSION_STEP_M)
+
+
+def _fill_unseen_limbs(rgba: np.ndarray, known: np.ndarray) -> None:
+    """A limb that the photo doesn't show at all takes the mean colour of its twin, or of the trunk."""
+    twins = {Part.LEFT_ARM: Part.RIGHT_ARM, Part.LEFT_LEG: Part.RIGHT_LEG}
+    twins |= {b: a for a, b in twins.items()} | {Part.HEAD: Part.TRUNK, Part.TRUNK: Part.HEAD}
+    for part, twin in twins.items():
+        if not known[part].any():
+            donor = twin if known[twin].any() else Part.TRUNK
+            if known[donor].any():
+                rgba[part, ..., :3] = rgba[donor][known[donor]][:, :3].mean(0)
+
+
+def _head_from_behind(body: PosedBody, rgb: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """[h, w, 3] the head layer with the face replaced by what surrounds it above the mouth: hair, or the scalp's rim."""
+    rows = np.flatnonzero(head.any(1))
+    if not len(rows):
+        return rgb
+    columns = np.flatnonzero(head.any(0))
+    height = rows[-1] - rows[0] + 1
+    y, x = np.mgrid[: head.shape[0], : head.shape[1]]
+    middle = (columns[0] + columns[-1]) / 2
+    width = max(columns[-1] - columns[0], 1)
+    face = ((x - middle) / (0.36 * width)) ** 2 + ((y - rows[0] - 0.62 * height) / (0.42 * height)) ** 2 < 1
+    hair = head & ~face & (y < rows[0] + 0.6 * height)
+    return push_pull(rgb, (hair if hair.sum() > 20 else head).astype(np.float32))

@@ -1,0 +1,110 @@
+"""Shells: the photo's own silhouette as a relief on the fitted body.
+
+Each part's layer becomes a grid of vertices over its pixels. Depth and skinning weights come from the part's bare body and run on
+outside it, so that clothes and hair beyond the bare silhouette are carried along, and the source pose reproduces the photo exactly.
+A front and a back relief meet at the silhouette (the construction of Weng et al. 2019, "Photo Wake-Up").
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..body.parts import Part
+from ..flow.surface import Surface, top_bones
+from .fill import nearest_index
+from .layers import HEAD_BACK
+from .posed import PosedBody
+
+FRONT_CONFIDENCE, BACK_CONFIDENCE = 1.0, 0.6
+ALPHA_KEPT = 0.02
+RIM_M = 0.03  # outside the bare body the two reliefs close to its middle plane over this distance
+
+
+def part_shells(body: PosedBody, part: Part, alpha: np.ndarray, weights: Tensor, faces: Tensor, cell_px: float) -> list[Surface]:
+    """The front and back relief of one layer; none where the layer is empty.
+
+    alpha [h, w] of the layer; weights [V, 24] and faces [F, 3] of the body model; cell_px: grid spacing in texture pixels.
+    """
+    view = body.parts[part]
+    covered = np.isfinite(view.front.depth_m.numpy()) & np.isfinite(view.back.depth_m.numpy())
+    cells = _cells(alpha, cell_px)
+    if not covered.any() or not cells.any():
+        return []
+    rows, columns = cells.shape
+    y, x = (np.mgrid[: rows + 1, : columns + 1] * cell_px).astype(np.float32)
+    inside_y, inside_x = np.minimum(y, alpha.shape[0] - 1).astype(int), np.minimum(x, alpha.shape[1] - 1).astype(int)
+    index, distance = nearest_index(covered)
+    nearest, distance = index[inside_y, inside_x], distance[inside_y, inside_x]
+    px_per_m = body.camera.focal_px / float(np.median(view.front.depth_m.numpy()[covered]))
+    skin = _smooth_weights(_weights_at(view.front.face, view.front.barycentric, nearest, weights, faces))
+    near, far = (v.depth_m.numpy().reshape(-1)[nearest] for v in (view.front, view.back))
+    closing = np.clip(distance / (RIM_M * px_per_m), 0, 1)
+    middle = (near + far) / 2
+    used = _used_vertices(cells)
+    shells = []
+    for front, depth in ((True, near), (False, far)):
+        relief = cv2.GaussianBlur((depth + (middle - depth) * closing).astype(np.float32), (0, 0), 1.0)
+        layer = HEAD_BACK if part == Part.HEAD and not front else int(part)
+        shells.append(_surface(body, np.stack((x, y), -1), relief, skin, cells, used, layer, front))
+    return shells
+
+
+def _cells(alpha: np.ndarray, cell_px: float) -> np.ndarray:
+    """[rows, columns] bool: grid cells in which the layer is visible anywhere."""
+    rows, columns = int(np.ceil(alpha.shape[0] / cell_px)), int(np.ceil(alpha.shape[1] / cell_px))
+    seen = np.zeros((rows, columns), bool)
+    y, x = np.nonzero(alpha > ALPHA_KEPT)
+    seen[(y / cell_px).astype(int), (x / cell_px).astype(int)] = True
+    return seen
+
+
+def _used_vertices(cells: np.ndarray) -> np.ndarray:
+    used = np.zeros((cells.shape[0] + 1, cells.shape[1] + 1), bool)
+    for dy in (0, 1):
+        for dx in (0, 1):
+            used[dy : dy + cells.shape[0], dx : dx + cells.shape[1]] |= cells
+    return used
+
+
+def _weights_at(face: Tensor, barycentric: Tensor, flat: np.ndarray, weights: Tensor, faces: Tensor) -> np.ndarray:
+    """Skinning weights [.., 24] at flat pixel indices."""
+    pixel = torch.from_numpy(flat.reshape(-1))
+    corner = weights[faces[face.reshape(-1)[pixel]]]  # [P, 3, 24]
+    blended = (corner * barycentric.reshape(-1, 3)[pixel][..., None]).sum(1)
+    return blended.reshape(*flat.shape, -1).numpy()
+
+
+def _smooth_weights(skin: np.ndarray) -> np.ndarray:
+    out = np.stack([cv2.GaussianBlur(np.ascontiguousarray(skin[..., j]), (0, 0), 1.2) for j in range(skin.shape[-1])], -1)
+    return out / np.maximum(out.sum(-1, keepdims=True), 1e-8)
+
+
+def _surface(
+    body: PosedBody, uv: np.ndarray, depth: np.ndarray, skin: np.ndarray, cells: np.ndarray, used: np.ndarray, layer: int, front: bool
+) -> Surface:
+    number = np.cumsum(used).reshape(used.shape) - 1
+    r, c = np.nonzero(cells)
+    tl, tr, bl, br = number[r, c], number[r, c + 1], number[r + 1, c], number[r + 1, c + 1]
+    faces = np.concatenate((np.stack((tl, bl, tr), 1), np.stack((tr, bl, br), 1)))
+    if not front:
+        faces = faces[:, ::-1]
+    uv_px = torch.from_numpy(uv[used])
+    weights = torch.from_numpy(skin[used]).float()
+    posed = body.camera.unproject(uv_px, -torch.from_numpy(depth[used]))
+    bones, heaviest = top_bones(weights)
+    blend = (body.transforms[bones.long()] * heaviest[..., None, None]).sum(1)
+    rest = torch.linalg.solve(blend[:, :3, :3], (posed - blend[:, :3, 3])[..., None])[..., 0]
+    count = len(faces)
+    return Surface(
+        rest_m=rest.float().contiguous(),
+        bones=bones,
+        weights=heaviest,
+        uv_px=uv_px.float().contiguous(),
+        faces=torch.from_numpy(np.ascontiguousarray(faces)).to(torch.int32),
+        layer=torch.full((count,), layer, dtype=torch.int32),
+        bias_m=torch.zeros(count),
+        confidence=torch.full((count,), FRONT_CONFIDENCE if front else BACK_CONFIDENCE),
+    )

@@ -1,0 +1,53 @@
+"""The drawable avatar: posed surfaces that know where the source photo saw each of their points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..checks import check_shape
+
+BONES_PER_VERTEX = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """A triangle soup in the body's rest pose. Counter-clockwise as seen from outside; back faces are not drawn."""
+
+    rest_m: Tensor  # [V, 3] float32, rest pose
+    bones: Tensor  # [V, K] int32, joints that move the vertex, heaviest first
+    weights: Tensor  # [V, K] float32, sum 1
+    uv_px: Tensor  # [V, 2] float32, where the source saw the vertex, in texture pixels, centres at +0.5
+    faces: Tensor  # [F, 3] int32
+    layer: Tensor  # [F] int32, index into the texture layers
+    bias_m: Tensor  # [F] float32, pushed back by this much in the depth test
+    confidence: Tensor  # [F] float32, 0..1, weight in blending
+
+    def __post_init__(self) -> None:
+        axes = check_shape("rest_m", self.rest_m, ("V", 3))
+        check_shape("bones", self.bones, ("V", "K"), axes)
+        check_shape("weights", self.weights, ("V", "K"), axes)
+        check_shape("uv_px", self.uv_px, ("V", 2), axes)
+        check_shape("faces", self.faces, ("F", 3), axes)
+        check_shape("layer", self.layer, ("F",), axes)
+        check_shape("bias_m", self.bias_m, ("F",), axes)
+        check_shape("confidence", self.confidence, ("F",), axes)
+
+
+def top_bones(weights: Tensor) -> tuple[Tensor, Tensor]:
+    """[V, 24] skinning weights → the heaviest bones [V, K] int32 and their renormalised weights [V, K]."""
+    value, index = weights.topk(BONES_PER_VERTEX, dim=1)
+    return index.to(torch.int32), value / value.sum(1, keepdim=True).clamp_min(1e-8)
+
+
+def join(parts: list[Surface]) -> Surface:
+    """One surface from several; faces are renumbered."""
+    offset, faces = 0, []
+    for part in parts:
+        faces.append(part.faces + offset)
+        offset += len(part.rest_m)
+    fields = ("rest_m", "bones", "weights", "uv_px", "layer", "bias_m", "confidence")
+    merged = {name: torch.cat([getattr(p, name) for p in parts]).contiguous() for name in fields}
+    return Surface(faces=torch.cat(faces).contiguous(), **merged)

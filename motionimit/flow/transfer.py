@@ -1,0 +1,71 @@
+"""Liquid warping flow: the avatar's surface in a new pose → colour, alpha and source coordinates of every pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import warp as wp
+from torch import Tensor
+
+from ..checks import check_shape
+from ..geometry.camera import Camera
+from . import kernels
+from .surface import Surface
+
+MERGE_M = 0.015  # surfaces closer than this are one surface: they blend instead of fighting for the z-buffer
+
+
+@dataclass(frozen=True, slots=True)
+class Warped:
+    """One rendered frame. Views into the renderer's buffers: valid until its next `render`."""
+
+    rgba: Tensor  # [H, W, 4] float32, straight alpha, 0..1
+    source_px: Tensor  # [H, W, 2] float32, texture pixels; 0 where nothing is seen
+    confidence: Tensor  # [H, W] float32, 0..1; 0 where nothing is seen
+
+
+class Renderer:
+    """Draws one `Surface` with its texture layers. Holds buffers for one thread; make one per thread to draw in parallel."""
+
+    def __init__(self, surface: Surface, layers: Tensor, size: tuple[int, int]) -> None:
+        """`layers`: [L, h, w, 4] uint8 RGBA, straight alpha. `size`: (width, height) of the frames."""
+        check_shape("layers", layers, ("L", "h", "w", 4))
+        self.surface, self.size, self.device = surface, size, surface.rest_m.device
+        width, height = size
+        texels = layers.to(self.device).contiguous().view(torch.int32).squeeze(-1)
+        self._layers = wp.from_torch(texels, dtype=wp.uint32)
+        self._keep = texels
+        self._screen = torch.zeros(len(surface.rest_m), 3, device=self.device)
+        self._depth = torch.zeros(height, width, device=self.device)
+        self._surface, self._veil, self._flow, self._color = (torch.zeros(height, width, 4, device=self.device) for _ in range(4))
+        s = surface
+        self._geometry = [wp.from_torch(s.rest_m, dtype=wp.vec3), wp.from_torch(s.bones), wp.from_torch(s.weights)]
+        self._drawn = [
+            wp.from_torch(self._screen, dtype=wp.vec3),
+            wp.from_torch(s.faces),
+            wp.from_torch(s.uv_px, dtype=wp.vec2),
+            wp.from_torch(s.layer),
+            wp.from_torch(s.bias_m),
+        ]
+        self._confidence = wp.from_torch(s.confidence)
+        self._images = [wp.from_torch(b, dtype=wp.vec4) for b in (self._surface, self._veil, self._flow, self._color)]
+
+    def render(self, transforms: Tensor, camera: Camera) -> Warped:
+        """Pose by `transforms` [24, 4, 4] (skinning matrices, translation included) and draw with `camera` (of the frame's size)."""
+        check_shape("transforms", transforms, (24, 4, 4))
+        self._depth.fill_(kernels.FAR_M)
+        for buffer in (self._surface, self._veil, self._flow):
+            buffer.zero_()
+        bones = transforms.to(self.device, torch.float32).contiguous()
+        lens = [camera.focal_px, camera.center_px[0], camera.center_px[1]]
+        self._launch(kernels.skin, len(self._screen), [*self._geometry, wp.from_torch(bones, dtype=wp.mat44), *lens, self._drawn[0]])
+        faces, depth = len(self.surface.faces), wp.from_torch(self._depth)
+        self._launch(kernels.opaque_depth, faces, [*self._drawn, self._layers, depth])
+        self._launch(kernels.blend, faces, [*self._drawn, self._confidence, self._layers, depth, MERGE_M, *self._images[:3]])
+        self._launch(kernels.resolve, (self.size[1], self.size[0]), self._images)
+        weight = self._surface[..., 3:].clamp_min(1e-6)
+        return Warped(self._color, self._flow[..., :2] / weight, self._flow[..., 2] / weight[..., 0])
+
+    def _launch(self, kernel: wp.Kernel, dim: int | tuple[int, int], inputs: list[object]) -> None:
+        wp.launch(kernel, dim=dim, inputs=inputs, device=str(self.device))

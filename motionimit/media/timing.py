@@ -1,0 +1,110 @@
+"""From the time stamps that a file has to the constant rate that the stages want."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+DEFAULT_FPS = Fraction(25)  # for stills, and where a file states no rate
+HIGHEST_FPS = 240  # a stated rate above this is a time base, not a rate
+LONGEST_GAP_S = 30  # a longer jump of the time stamps is a fault of the file, not a pause
+
+_COMMON_RATES = tuple(
+    Fraction(n, d)
+    for n, d in (
+        (10, 1),
+        (12, 1),
+        (12000, 1001),
+        (15, 1),
+        (15000, 1001),
+        (16, 1),
+        (20, 1),
+        (24000, 1001),
+        (24, 1),
+        (25, 1),
+        (30000, 1001),
+        (30, 1),
+        (48, 1),
+        (50, 1),
+        (60000, 1001),
+        (60, 1),
+        (100, 1),
+        (120000, 1001),
+        (120, 1),
+        (240, 1),
+    )
+)
+
+
+@dataclass(slots=True)
+class Picture:
+    """One picture with its place in time; converted to RGB only if the grid takes it."""
+
+    time_s: Fraction  # from the first picture of the file
+    length_s: Fraction
+    rgb: Callable[[], np.ndarray]  # [H, W, 3] uint8, a fresh array on each call
+
+
+def stated_rate(average: Fraction | None, base: Fraction | None) -> Fraction:
+    """The constant rate to put a file on, in frames per second.
+
+    `base` is the smallest rate that fits all time stamps, `average` is frames over duration. Constant-rate files have both equal up to
+    rounding, and a few lost frames lower the average only: then `base`, exactly. Where they differ by more than 5 % the rate varies:
+    then the average, or the common rate within 1 % of it.
+    """
+    average = average if average and 0 < average <= HIGHEST_FPS else None
+    base = base if base and 0 < base <= HIGHEST_FPS else None
+    if average is None:
+        return base or DEFAULT_FPS
+    if base is not None and abs(average / base - 1) <= Fraction(1, 20):
+        return base
+    nearest = min(_COMMON_RATES, key=lambda rate: abs(rate - average))
+    return nearest if abs(nearest / average - 1) <= Fraction(1, 100) else average.limit_denominator(1001)
+
+
+def frame_number(time_s: float | Fraction, fps: Fraction) -> int:
+    """The number of the frame nearest to a time. Reader and writer both start there, so that sound and picture agree exactly."""
+    return round(Fraction(time_s) * fps)
+
+
+def steady(pictures: Iterable[Picture], warnings: list[str]) -> Iterator[Picture]:
+    """Pass pictures on in strictly rising time: repeated stamps are dropped, jumps (back, or by over 30 s) are closed up."""
+    shift, last = Fraction(0), None
+    for picture in pictures:
+        picture.time_s += shift
+        if last is not None:
+            step = picture.time_s - last.time_s
+            if not -1 < step <= LONGEST_GAP_S:
+                warnings.append(f"time stamps jump by {float(step):.1f} s at {float(last.time_s):.1f} s; the gap was closed")
+                correction = last.time_s + last.length_s - picture.time_s
+                shift += correction
+                picture.time_s += correction
+            elif step <= 0:
+                continue
+        yield picture
+        last = picture
+
+
+def on_grid(pictures: Iterable[Picture], fps: Fraction, first: int) -> Iterator[Picture]:
+    """For every grid time k / fps from k = `first` on, the picture nearest in time; the last one until its length has passed.
+
+    A file that has this constant rate comes out unchanged, frame by frame; otherwise pictures are repeated or left out, and no
+    picture is off by more than half a frame.
+    """
+    k, previous = first, None
+    for picture in pictures:
+        if previous is not None:
+            middle = (previous.time_s + picture.time_s) / 2
+            while k / fps < middle:
+                yield previous
+                k += 1
+        previous = picture
+    if previous is None:
+        return
+    end = previous.time_s + min(previous.length_s, Fraction(LONGEST_GAP_S)) - 1 / (2 * fps)
+    while k / fps < max(end, previous.time_s + Fraction(1, 10**6)):
+        yield previous
+        k += 1

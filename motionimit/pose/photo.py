@@ -1,0 +1,129 @@
+"""One person in a still."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import torch
+
+from ..errors import BadInput
+from ..types import PersonTrack, Photo
+from .detector import LEFT_RIGHT, Detection, MediaPipeDetector, PoseDetector
+from .people import MIN_HEIGHT_PHOTO_PX, Person, box_of, choose, find_people, plausibility, require_height
+from .roi import Roi, crop, paste
+
+_TURNS = (1, 3, 2)  # quarter turns tried when nobody stands upright
+_CONVINCING = 0.6
+_SEARCH_PX = 1280  # people are searched at this long side; landmarks come from the full picture
+
+
+def track_photo(photo: Photo, detector: PoseDetector | None = None, person: int | None = None) -> PersonTrack:
+    """The person of a photo as a track of one frame, with a mask of the photo's full size (the photo's own matte if it has one).
+
+    `person` counts from 0, left to right; None takes the largest. Raises `BadInput` if nobody is found (upright, lying or upside
+    down), if there are fewer people, or if the person is under 128 px tall.
+    """
+    own = MediaPipeDetector() if detector is None else None
+    used: PoseDetector = own if own is not None else detector  # type: ignore[assignment]
+    try:
+        chosen = choose(_everyone(photo.rgb, used), person, str(photo.path))
+        detection = _refined(photo.rgb, used, chosen.detection)
+    finally:
+        if own is not None:
+            own.close()
+    height, width = photo.rgb.shape[:2]
+    box = box_of(detection, width, height)
+    require_height(float(box[3] - box[1]), MIN_HEIGHT_PHOTO_PX, str(photo.path))
+    mask = photo.matte
+    if mask is None:
+        if detection.mask is None:
+            raise BadInput(f"the pose estimator gives no mask for {photo.path}; use a photo whose background is transparent")
+        mask = paste(detection.mask, detection.roi, width, height)
+    arrays = (box, detection.joints_px, detection.joints_m, detection.confidence)
+    box_t, px, metres, confidence = (torch.from_numpy(np.ascontiguousarray(a, np.float32))[None] for a in arrays)
+    masks = torch.from_numpy(np.ascontiguousarray(mask, np.float32))[None, None]
+    seen = torch.ones(1, dtype=torch.bool)
+    return PersonTrack((width, height), Fraction(1), box_t, px, metres, confidence, seen, (), (0,), masks)
+
+
+def _everyone(rgb: np.ndarray, detector: PoseDetector) -> list[Person]:
+    """People of the picture upright, else in the first quarter turn that shows a convincing one; in full-size pixels."""
+    scale = min(_SEARCH_PX / max(rgb.shape[:2]), 1.0)
+    small = rgb if scale == 1 else cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    upright = find_people(small, detector)
+    best = max((p.score for p in upright), default=0.0)
+    rois = [p.detection.next_roi for p in upright]
+    for turns in _TURNS if best < _CONVINCING else ():
+        turned = find_people(np.ascontiguousarray(np.rot90(small, turns)), detector)
+        if max((p.score for p in turned), default=0.0) > max(best, _CONVINCING):
+            rois = [_unturned(p.detection.next_roi, turns, small.shape[1], small.shape[0]) for p in turned]
+            break
+    out: list[Person] = []
+    for roi in rois:
+        full = Roi((roi.center_px[0] / scale, roi.center_px[1] / scale), roi.side_px / scale, roi.angle_rad)
+        one = detector.detect(rgb, full)
+        if one is not None:
+            out.append(Person(one, box_of(one, rgb.shape[1], rgb.shape[0]), plausibility(one)))
+    return sorted(out, key=lambda p: float(p.detection.joints_px[[11, 12, 23, 24], 0].mean()))
+
+
+def _unturned(roi: Roi, turns: int, width: int, height: int) -> Roi:
+    """A window of `np.rot90(image, turns)` in the pixels of the image itself (`width` × `height`)."""
+    x, y = roi.center_px
+    for left in range(turns, 0, -1):
+        x, y = (width if left % 2 else height) - y, x
+    return Roi((x, y), roi.side_px, roi.angle_rad + turns * math.pi / 2)
+
+
+def _refined(rgb: np.ndarray, detector: PoseDetector, first: Detection) -> Detection:
+    """Mean over the window that the landmarks give and a larger one, each also mirrored: steadier than any single look."""
+    width = rgb.shape[1]
+    flipped = np.ascontiguousarray(rgb[:, ::-1])
+    found: list[Detection] = []
+    for factor in (1.0, 1.1):
+        window = first.next_roi.scaled(factor)
+        straight, mirror = detector.detect(rgb, window), detector.detect(flipped, _mirrored_roi(window, width))
+        found += [d for d in (straight, None if mirror is None else _mirrored(mirror, width)) if d is not None]
+    return _mean(found) if found else first
+
+
+def _mirrored_roi(roi: Roi, width: int) -> Roi:
+    return Roi((width - roi.center_px[0], roi.center_px[1]), roi.side_px, -roi.angle_rad)
+
+
+def _mirrored(detection: Detection, width: int) -> Detection:
+    """The detection of a mirrored image in the pixels of the original."""
+    return Detection(
+        detection.joints_px[LEFT_RIGHT] * (-1, 1) + (width, 0),
+        detection.joints_m[LEFT_RIGHT] * (-1, 1, 1),
+        detection.confidence[LEFT_RIGHT],
+        _mirrored_roi(detection.roi, width),
+        _mirrored_roi(detection.next_roi, width),
+        None if detection.mask is None else np.ascontiguousarray(detection.mask[:, ::-1]),
+    )
+
+
+def _mean(found: list[Detection]) -> Detection:
+    """Median landmarks of several looks at one person, and the mean of their masks in the largest window."""
+    wide = max((d.roi for d in found), key=lambda r: r.side_px)
+    masks = [_in_window(d.mask, d.roi, wide) for d in found if d.mask is not None]
+    return Detection(
+        np.median([d.joints_px for d in found], axis=0).astype(np.float32),
+        np.median([d.joints_m for d in found], axis=0).astype(np.float32),
+        np.mean([d.confidence for d in found], axis=0).astype(np.float32),
+        wide,
+        found[0].next_roi,
+        np.mean(masks, axis=0).astype(np.float32) if masks else None,
+    )
+
+
+def _in_window(mask: np.ndarray, roi: Roi, wide: Roi) -> np.ndarray:
+    """A mask of one window resampled to another that has the same centre and angle."""
+    if roi == wide:
+        return mask
+    size = mask.shape[0]
+    inner = Roi((size / 2, size / 2), size * wide.side_px / roi.side_px)
+    return crop(mask, inner, size)

@@ -84,7 +84,11 @@ def prepare_source(
         track = track_photo(photo)
     tell("source", next(steps), 4)
     with clock.stage("source matte"):
-        matte = photo.matte if photo.matte is not None else refine_matte(photo.rgb, track.masks[0, 0].numpy(), track.box_xyxy_px[0].numpy())
+        matte = (
+            photo.matte
+            if photo.matte is not None
+            else refine_matte(photo.rgb, track.masks[0, 0].numpy(), track.box_xyxy_px[0].numpy())
+        )
     tell("source", next(steps), 4)
     with clock.stage("source fit"):
         params, _ = fit_body(track, model)
@@ -151,7 +155,9 @@ def _render(
 
     total = len(transforms)
     needs_driver = settings.side_by_side or settings.background_kind == "driving"
-    drawn = _in_order(draw, zip(transforms, _driver_frames(settings, height, needs_driver), strict=False), workers=available_cores())
+    drawn = _in_order(
+        draw, zip(transforms, _driver_frames(settings, height, needs_driver), strict=False), workers=available_cores()
+    )
     first = next(drawn)
     audio = settings.driving if settings.driving.is_file() else None
     with VideoWriter(

@@ -12,19 +12,19 @@ from torch import Tensor
 from ..body.model import BodyModel
 from ..body.parts import Part
 from ..checks import check_shape
-from ..flow.surface import Surface, join, top_bones
+from ..flow.surface import Surface, join
 from ..geometry.camera import Camera
 from ..pose.matting import foreground_colors
 from ..types import BodyParams
 from .background import clean_background
-from .layers import HEAD_BACK, build_layers, label_matte
-from .posed import PosedBody, pose_body
-from .shell import part_shells
+from .labels import label_matte
+from .layers import SKIRT, build_layers
+from .posed import pose_body
+from .shell import part_shells, skirt_shells
+from .underlay import underlay
 
 TEXTURE_OVERSAMPLING = 1.5  # texture pixels per output pixel where the photo has them
 CELLS_PER_HEIGHT = 130  # grid cells of the shells along the person's height
-UNDERLAY_BIAS_M = 0.025  # the bare body lies this far under its shells
-UNDERLAY_CONFIDENCE = 0.1
 MARGIN_OF_HEIGHT = 0.04
 
 
@@ -56,14 +56,15 @@ def build_avatar(rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: 
     camera, texture, alpha = _texture_crop(rgb, matte, params.camera, size_px)
     body = pose_body(model, params, camera)
     colors = foreground_colors((texture * 255).round().astype(np.uint8), alpha).astype(np.float32)
-    layers = build_layers(body, colors, alpha, label_matte(body, alpha))
+    layers = build_layers(body, colors, alpha, label_matte(body, colors, alpha))
     rows = np.flatnonzero((alpha > 0.5).any(1))
     cell_px = max(2.0, (rows[-1] - rows[0] + 1) / CELLS_PER_HEIGHT)
     weights = model.weights.float()
     shells = [s for p in Part for s in part_shells(body, p, layers.rgba[p, ..., 3], weights, model.faces, cell_px)]
+    shells += skirt_shells(body, layers.rgba[SKIRT, ..., 3], weights, model.faces, cell_px)
     small, small_matte = (cv2.resize(a, size_px, interpolation=cv2.INTER_AREA) for a in (rgb.astype(np.float32) / 255, matte))
     return Avatar(
-        surface=join([*shells, _underlay(body, model)]),
+        surface=join([*shells, underlay(body, model, layers.rgba[..., 3])]),
         layers=torch.from_numpy((layers.rgba * 255).round().astype(np.uint8)),
         known=torch.from_numpy(layers.known),
         params=BodyParams(params.rotations, params.betas, params.translation_m, params.camera.resized(*size_px)),
@@ -86,22 +87,3 @@ def _texture_crop(
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     texture = cv2.resize(rgb[top:bottom, left:right], window, interpolation=how).astype(np.float32) / 255
     return crop, texture, cv2.resize(matte[top:bottom, left:right].astype(np.float32), window, interpolation=how)
-
-
-def _underlay(body: PosedBody, model: BodyModel) -> Surface:
-    """The bare body under the shells: seen only where no shell covers it. Its uv are its own projection into the photo."""
-    bones, weights = top_bones(model.weights.float())
-    a, b, c = body.screen[model.faces].unbind(1)
-    away = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]) >= 0
-    layer = torch.where(away & (model.part_of_face == Part.HEAD), HEAD_BACK, model.part_of_face)
-    count = len(model.faces)
-    return Surface(
-        rest_m=body.rest_m.float().contiguous(),
-        bones=bones,
-        weights=weights,
-        uv_px=body.screen[:, :2].float().contiguous(),
-        faces=model.faces.to(torch.int32),
-        layer=layer.to(torch.int32),
-        bias_m=torch.full((count,), UNDERLAY_BIAS_M),
-        confidence=torch.full((count,), UNDERLAY_CONFIDENCE),
-    )

@@ -13,10 +13,13 @@ import numpy as np
 
 from ..body.parts import Part
 from .fill import distance_to, nearest_index, push_pull
+from .inpaint import inpaint
 from .posed import PosedBody
+from .skirt import find_skirt
 
 HEAD_BACK = len(Part)  # the head as seen from behind: hair where the photo shows the face
-LAYER_COUNT = len(Part) + 1
+SKIRT = len(Part) + 1  # cloth that spans both legs
+LAYER_COUNT = len(Part) + 2
 OCCLUSION_STEP_M = 0.04  # a part this much behind the visible one is hidden by it; less is a joint between the two
 OVERLAP_OF_HEIGHT = 0.012  # how far joined parts run under each other, as a share of the person's height
 
@@ -25,12 +28,7 @@ OVERLAP_OF_HEIGHT = 0.012  # how far joined parts run under each other, as a sha
 class Layers:
     rgba: np.ndarray  # [L, h, w, 4] float32, straight alpha, 0..1
     known: np.ndarray  # [L, h, w] bool: the photo shows this part here
-
-
-def label_matte(body: PosedBody, matte: np.ndarray) -> np.ndarray:
-    """[h, w] parsing map of the person: the visible part at every pixel, run on to clothes and hair outside the bare body."""
-    index, _ = nearest_index((body.label >= 0) & (matte > 0.5)) if ((body.label >= 0) & (matte > 0.5)).any() else nearest_index(body.label >= 0)
-    return body.label.reshape(-1)[index]
+    skirt: np.ndarray  # [h, w] bool: cloth that spans both legs; empty where there is none
 
 
 def build_layers(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.ndarray) -> Layers:
@@ -46,9 +44,25 @@ def build_layers(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.
         rgba[part, ..., :3] = push_pull(rgb, seen.astype(np.float32))
         rgba[part, ..., 3] = alpha
     _fill_unseen_limbs(rgba, known)
+    skirt = find_skirt(body, matte, label)
+    if skirt.any():
+        _lay_skirt(body, rgba, known, rgb, matte, skirt, reach)
     rgba[HEAD_BACK] = rgba[Part.HEAD]
     rgba[HEAD_BACK, ..., :3] = _head_from_behind(body, rgb, known[Part.HEAD])
-    return Layers(np.clip(rgba, 0, 1), known)
+    return Layers(np.clip(rgba, 0, 1), known, skirt)
+
+
+def _lay_skirt(
+    body: PosedBody, rgba: np.ndarray, known: np.ndarray, rgb: np.ndarray, matte: np.ndarray, skirt: np.ndarray, reach: float
+) -> None:
+    """Give the skirt a layer of its own; the legs under it keep its colours but end at the bare leg's outline."""
+    ramp = np.clip(1.5 - distance_to(skirt) / reach, 0, 1)
+    rgba[SKIRT, ..., 3] = matte * ramp
+    known[SKIRT] = (matte > 0.5) & (ramp > 0.5)
+    rgba[SKIRT, ..., :3] = push_pull(rgb, known[SKIRT].astype(np.float32))
+    for leg in (Part.LEFT_LEG, Part.RIGHT_LEG):
+        bare = np.isfinite(body.parts[leg].front.depth_m.numpy())
+        rgba[leg, ..., 3] *= np.where(skirt, np.clip(2 - distance_to(bare), 0, 1), 1)
 
 
 def _visible_depth(body: PosedBody, label: np.ndarray) -> np.ndarray:
@@ -94,15 +108,18 @@ def _fill_unseen_limbs(rgba: np.ndarray, known: np.ndarray) -> None:
 
 
 def _head_from_behind(body: PosedBody, rgb: np.ndarray, head: np.ndarray) -> np.ndarray:
-    """[h, w, 3] the head layer with the face replaced by what surrounds it above the mouth: hair, or the scalp's rim."""
-    rows = np.flatnonzero(head.any(1))
+    """[h, w, 3] the head layer with the face replaced by patches of what surrounds it above the mouth: hair, or the scalp."""
+    rows, columns = np.flatnonzero(head.any(1)), np.flatnonzero(head.any(0))
     if not len(rows):
         return rgb
-    columns = np.flatnonzero(head.any(0))
-    height = rows[-1] - rows[0] + 1
+    height, width = rows[-1] - rows[0] + 1, max(columns[-1] - columns[0], 1)
     y, x = np.mgrid[: head.shape[0], : head.shape[1]]
     middle = (columns[0] + columns[-1]) / 2
-    width = max(columns[-1] - columns[0], 1)
     face = ((x - middle) / (0.36 * width)) ** 2 + ((y - rows[0] - 0.62 * height) / (0.42 * height)) ** 2 < 1
     hair = head & ~face & (y < rows[0] + 0.6 * height)
-    return push_pull(rgb, (hair if hair.sum() > 20 else head).astype(np.float32))
+    if hair.sum() < 20:
+        hair = head
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    out = push_pull(rgb, hair.astype(np.float32))
+    out[window] = inpaint(out[window], ~hair[window])
+    return out

@@ -7,16 +7,21 @@ A front and a back relief meet at the silhouette (the construction of Weng et al
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..body.parts import Part
+from ..flow.raster import Raster
 from ..flow.surface import Surface, top_bones
 from .fill import nearest_index
-from .layers import HEAD_BACK
+from .layers import HEAD_BACK, SKIRT
 from .posed import PosedBody
+from .skirt import drape_weights, lower_body
+from .underlay import unpose
 
 FRONT_CONFIDENCE, BACK_CONFIDENCE = 1.0, 0.6
 ALPHA_KEPT = 0.02
@@ -24,32 +29,62 @@ RIM_M = 0.03  # outside the bare body the two reliefs close to its middle plane 
 
 
 def part_shells(body: PosedBody, part: Part, alpha: np.ndarray, weights: Tensor, faces: Tensor, cell_px: float) -> list[Surface]:
-    """The front and back relief of one layer; none where the layer is empty.
+    """The front and back relief of one part's layer; none where the layer is empty.
 
     alpha [h, w] of the layer; weights [V, 24] and faces [F, 3] of the body model; cell_px: grid spacing in texture pixels.
     """
     view = body.parts[part]
-    covered = np.isfinite(view.front.depth_m.numpy()) & np.isfinite(view.back.depth_m.numpy())
+    grid = _grid(view.front, view.back, body.camera.focal_px, alpha, weights, faces, cell_px)
+    if grid is None:
+        return []
+    skin = _smooth_weights(grid.skin)
+    back_layer = HEAD_BACK if part == Part.HEAD else int(part)
+    return [_relief(body, grid, skin, int(part), True), _relief(body, grid, skin, back_layer, False)]
+
+
+def skirt_shells(body: PosedBody, alpha: np.ndarray, weights: Tensor, faces: Tensor, cell_px: float) -> list[Surface]:
+    """The front and back relief of the skirt's layer: one cloth over both legs."""
+    grid = _grid(*lower_body(body), body.camera.focal_px, alpha, weights, faces, cell_px)
+    if grid is None:
+        return []
+    skin = drape_weights(grid.skin, float(grid.cells.any(0).sum()))
+    return [_relief(body, grid, skin, SKIRT, front) for front in (True, False)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    uv: np.ndarray  # [rows + 1, columns + 1, 2] texture pixels
+    near: np.ndarray  # [rows + 1, columns + 1] depth of the body's front, run on outside it
+    far: np.ndarray  # the same of its back
+    closing: np.ndarray  # 0 on the bare body .. 1 at RIM_M outside it
+    skin: np.ndarray  # [rows + 1, columns + 1, 24]
+    cells: np.ndarray  # [rows, columns] bool: drawn
+
+
+def _grid(
+    front: Raster, back: Raster, focal_px: float, alpha: np.ndarray, weights: Tensor, faces: Tensor, cell_px: float
+) -> _Grid | None:
+    covered = np.isfinite(front.depth_m.numpy()) & np.isfinite(back.depth_m.numpy())
     cells = _cells(alpha, cell_px)
     if not covered.any() or not cells.any():
-        return []
+        return None
     rows, columns = cells.shape
     y, x = (np.mgrid[: rows + 1, : columns + 1] * cell_px).astype(np.float32)
     inside_y, inside_x = np.minimum(y, alpha.shape[0] - 1).astype(int), np.minimum(x, alpha.shape[1] - 1).astype(int)
     index, distance = nearest_index(covered)
     nearest, distance = index[inside_y, inside_x], distance[inside_y, inside_x]
-    px_per_m = body.camera.focal_px / float(np.median(view.front.depth_m.numpy()[covered]))
-    skin = _smooth_weights(_weights_at(view.front.face, view.front.barycentric, nearest, weights, faces))
-    near, far = (v.depth_m.numpy().reshape(-1)[nearest] for v in (view.front, view.back))
-    closing = np.clip(distance / (RIM_M * px_per_m), 0, 1)
-    middle = (near + far) / 2
-    used = _used_vertices(cells)
-    shells = []
-    for front, depth in ((True, near), (False, far)):
-        relief = cv2.GaussianBlur((depth + (middle - depth) * closing).astype(np.float32), (0, 0), 1.0)
-        layer = HEAD_BACK if part == Part.HEAD and not front else int(part)
-        shells.append(_surface(body, np.stack((x, y), -1), relief, skin, cells, used, layer, front))
-    return shells
+    near, far = (r.depth_m.numpy().reshape(-1)[nearest] for r in (front, back))
+    reach = RIM_M * focal_px / float(np.median(near))
+    skin = _weights_at(front.face, front.barycentric, nearest, weights, faces)
+    return _Grid(np.stack((x, y), -1), near, far, np.clip(distance / reach, 0, 1), skin, cells)
+
+
+def _relief(body: PosedBody, grid: _Grid, skin: np.ndarray, layer: int, front: bool) -> Surface:
+    """One side: on the body's surface, closing to its middle plane outside the bare silhouette."""
+    depth = grid.near if front else grid.far
+    depth = depth + ((grid.near + grid.far) / 2 - depth) * grid.closing
+    relief = cv2.GaussianBlur(depth.astype(np.float32), (0, 0), 1.0)
+    return _surface(body, grid.uv, relief, skin, grid.cells, _used_vertices(grid.cells), layer, front)
 
 
 def _cells(alpha: np.ndarray, cell_px: float) -> np.ndarray:
@@ -83,7 +118,14 @@ def _smooth_weights(skin: np.ndarray) -> np.ndarray:
 
 
 def _surface(
-    body: PosedBody, uv: np.ndarray, depth: np.ndarray, skin: np.ndarray, cells: np.ndarray, used: np.ndarray, layer: int, front: bool
+    body: PosedBody,
+    uv: np.ndarray,
+    depth: np.ndarray,
+    skin: np.ndarray,
+    cells: np.ndarray,
+    used: np.ndarray,
+    layer: int,
+    front: bool,
 ) -> Surface:
     number = np.cumsum(used).reshape(used.shape) - 1
     r, c = np.nonzero(cells)
@@ -95,11 +137,9 @@ def _surface(
     weights = torch.from_numpy(skin[used]).float()
     posed = body.camera.unproject(uv_px, -torch.from_numpy(depth[used]))
     bones, heaviest = top_bones(weights)
-    blend = (body.transforms[bones.long()] * heaviest[..., None, None]).sum(1)
-    rest = torch.linalg.solve(blend[:, :3, :3], (posed - blend[:, :3, 3])[..., None])[..., 0]
     count = len(faces)
     return Surface(
-        rest_m=rest.float().contiguous(),
+        rest_m=unpose(body.transforms, bones, heaviest, posed),
         bones=bones,
         weights=heaviest,
         uv_px=uv_px.float().contiguous(),

@@ -87,8 +87,8 @@ def initial_state(track: PersonTrack, seen: Observations, shaped: Shaped, camera
 def _limb(root: np.ndarray, marks: np.ndarray, rest: np.ndarray, hinge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Local rotations [T, 3, 3] of a ball joint and the hinge below it, from three landmarks [T, 3, 3] along the limb."""
     first, second = marks[:, 1] - marks[:, 0], marks[:, 2] - marks[:, 1]
-    first = first / np.linalg.norm(first, axis=-1, keepdims=True)
-    second = second / np.linalg.norm(second, axis=-1, keepdims=True)
+    first = first / np.maximum(np.linalg.norm(first, axis=-1, keepdims=True), 1e-9)
+    second = second / np.maximum(np.linalg.norm(second, axis=-1, keepdims=True), 1e-9)
     along = (rest[1] - rest[0]) / np.linalg.norm(rest[1] - rest[0])
     swing = so3.between(np.broadcast_to(root @ along, first.shape), first) @ root
     # a straight limb says nothing of its twist: lean on the plain swing there

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ..types import BETAS, JOINTS
+from .calibration import landmark_shift_m
 
 if TYPE_CHECKING:
     from .model import BodyModel
@@ -39,8 +40,10 @@ class Rig:
         zero = torch.zeros(BETAS)
         units = torch.eye(BETAS)
         table = model.landmark_table(zero).double().numpy()
-        tables = np.stack([model.landmark_table(b).double().numpy() for b in units])
-        return cls(*_skeleton(model), table, tables - table)
+        tables = np.stack([model.landmark_table(b).double().numpy() for b in units]) - table
+        if model.data.landmarks is not None:  # the open body; other bodies' landmarks are found by name or shape
+            table[np.arange(len(table)), table[:, :, 3].argmax(1), :3] += landmark_shift_m()
+        return cls(*_skeleton(model), table, tables)
 
     @classmethod
     def vertices(cls, model: BodyModel, index: np.ndarray) -> Rig:

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from ..geometry.camera import Camera
-from ..types import PersonTrack
+from ..types import BETAS, PersonTrack
+from .initialise import STATURE_M
 from .quality import Skin
 from .residuals import Observations
 from .rig import Rig
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from .model import BodyModel
 
 SIGMA_BETA = 1.0
+STATURE_SIGMA_M = 0.05  # of nose above heels: one camera can't tell a small person from a far one
 CLIP_MASK_PX, PHOTO_MASK_PX = 256, 512
 CLIP_STRIDE, PHOTO_STRIDE = 9, 3  # every n-th vertex may become a contour point
+NOSE_HEIGHT = 0.92  # above the heels, of stature
 PHOTO_STIFFNESS = 1.3  # one view says little of depth: lean on the priors more
 HANDS = (20, 21, 22, 23)  # their fingers aren't posed, so their outline says nothing
 
@@ -32,7 +35,7 @@ def fit_shape(
 ) -> State:
     """The state with betas (and a translation to match) from up to `shape_frames` well-seen frames and a few masks."""
     index = well_seen(seen, settings.shape_frames)
-    problem = Problem(rig, seen.take(index), camera, solve_shape=True, sigma_beta=SIGMA_BETA)
+    problem = Problem(rig, seen.take(index), camera, shape_prior=shape_prior(rig), solve_shape=True)
     sample = State(state.rotations[index], state.translation_m[index], state.betas)
     sample, _ = minimise(problem, sample, 12, 1e-3)
     betas = sample.betas
@@ -53,13 +56,22 @@ def settle_photo(
     track: PersonTrack, model: BodyModel, rig: Rig, seen: Observations, camera: Camera, state: State, solve_shape: bool
 ) -> State:
     """One frame: landmarks first, then pose and shape together against the matte's outline."""
-    problem = Problem(rig, seen, camera, stiffness=PHOTO_STIFFNESS, sigma_beta=SIGMA_BETA)
+    problem = Problem(rig, seen, camera, stiffness=PHOTO_STIFFNESS, shape_prior=shape_prior(rig))
     state, _ = minimise(problem, state, 30, 1e-5)
     problem = replace(problem, solve_shape=solve_shape)
     state, _ = minimise(problem, state, 30, 1e-5)
     if not len(track.masks):
         return state
     return pull_to_outline(model, problem, state, [outline(track.masks[0, 0].numpy(), PHOTO_MASK_PX)], PHOTO_STRIDE, rounds=5)
+
+
+def shape_prior(rig: Rig) -> tuple[np.ndarray, np.ndarray]:
+    """Betas are unit normal, and the nose is about as high above the heels as in a person of average stature."""
+    rise = rig.rest_by_beta[0, :, 1] - rig.rest_by_beta[[29, 30], :, 1].mean(0)
+    mean = rig.table[0, :, 1].sum() - rig.table[[29, 30], :, 1].sum(1).mean()
+    target = NOSE_HEIGHT * STATURE_M - mean
+    rows = np.concatenate([np.eye(BETAS) / SIGMA_BETA, rise[None] / STATURE_SIGMA_M])
+    return rows, np.r_[np.zeros(BETAS), target / STATURE_SIGMA_M]
 
 
 def well_seen(seen: Observations, count: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg import solveh_banded
 
 from ..geometry.camera import Camera
+from ..types import BETAS
 from . import so3
 from .priors import Smoothness, pose_prior
 from .residuals import Normals, Observations, Rows, assemble, directions, reprojection
@@ -48,8 +49,7 @@ class Problem:
     camera: Camera
     smoothness: Smoothness | None = None  # None: frames are independent
     stiffness: float = 1.0
-    sigma_beta: float = 1.0
-    mean_betas: np.ndarray | None = None  # [10], zero when None
+    shape_prior: tuple[np.ndarray, np.ndarray] | None = None  # rows [R, 10] and targets [R], whitened
     solve_shape: bool = False
     fixed_frames: int = 0  # leading frames held, for continuity with what is already solved
     extra: ExtraTerm | None = None
@@ -69,8 +69,9 @@ class Problem:
         if self.smoothness is not None:
             more, temporal = self.smoothness.evaluate(state.rotations, state.translation_m)
             cost += more
-        off_mean = (state.betas - (0 if self.mean_betas is None else self.mean_betas)) / self.sigma_beta
-        cost += float(off_mean @ off_mean) if self.solve_shape else 0.0
+        matrix, target = self.shape_prior or (np.eye(BETAS), np.zeros(BETAS))
+        unlikely = matrix @ state.betas - target
+        cost += float(unlikely @ unlikely) if self.solve_shape else 0.0
         if image is None or bones is None:
             return cost, None
         out = assemble([image, bones], posed)
@@ -80,8 +81,8 @@ class Problem:
             out.hessian[:, 3 * j : 3 * j + 3, 3 * j : 3 * j + 3] += blocks[:, j]
         out.gradient[:, :-3] += pull.reshape(len(pull), -1)
         out.gradient += temporal
-        out.shape_hessian += np.eye(10) / self.sigma_beta**2
-        out.shape_gradient += off_mean / self.sigma_beta
+        out.shape_hessian += matrix.T @ matrix
+        out.shape_gradient += matrix.T @ unlikely
         return cost, out
 
     def step(self, system: Normals, damping: float) -> tuple[np.ndarray, np.ndarray | None]:

@@ -180,7 +180,9 @@ def blend(
                             wp.atomic_add(surface, y, x, wp.vec4(m * rgba[0], m * rgba[1], m * rgba[2], m))
                             wp.atomic_add(flow, y, x, wp.vec4(m * t[0], m * t[1], m * confidence[f], 0.0))
                         else:
-                            wp.atomic_add(veil, y, x, wp.vec4(alpha * rgba[0], alpha * rgba[1], alpha * rgba[2], wp.log(1.0 - alpha)))
+                            wp.atomic_add(
+                                veil, y, x, wp.vec4(alpha * rgba[0], alpha * rgba[1], alpha * rgba[2], wp.log(1.0 - alpha))
+                            )
                             wp.atomic_add(flow, y, x, wp.vec4(0.0, 0.0, 0.0, alpha))
 
 

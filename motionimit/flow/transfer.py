@@ -59,7 +59,9 @@ class Renderer:
             buffer.zero_()
         bones = transforms.to(self.device, torch.float32).contiguous()
         lens = [camera.focal_px, camera.center_px[0], camera.center_px[1]]
-        self._launch(kernels.skin, len(self._screen), [*self._geometry, wp.from_torch(bones, dtype=wp.mat44), *lens, self._drawn[0]])
+        self._launch(
+            kernels.skin, len(self._screen), [*self._geometry, wp.from_torch(bones, dtype=wp.mat44), *lens, self._drawn[0]]
+        )
         faces, depth = len(self.surface.faces), wp.from_torch(self._depth)
         self._launch(kernels.opaque_depth, faces, [*self._drawn, self._layers, depth])
         self._launch(kernels.blend, faces, [*self._drawn, self._confidence, self._layers, depth, MERGE_M, *self._images[:3]])

@@ -97,11 +97,11 @@ def read_facts(path: Path) -> StreamFacts:
 
 def decoded(container: Any, stream: Any, warnings: list[str]) -> Iterator[Any]:
     """All frames of `stream`; damaged packets are skipped, a broken file ends early; both are added to `warnings`."""
-    skipped = 0
+    skipped, decoder = 0, _alpha_decoder(stream)
     try:
         for packet in container.demux(stream):
             try:
-                yield from packet.decode()
+                yield from decoder.decode(packet) if decoder else packet.decode()
             except av.error.InvalidDataError:
                 skipped += 1
     except av.error.EOFError:
@@ -215,6 +215,19 @@ def _colour(frame: Any) -> tuple[str, bool]:
     matrix = _MATRICES[tag]
     known = matrix in av.video.reformatter.Colorspace.__members__
     return (matrix if known else "ITU709"), full
+
+
+def _alpha_decoder(stream: Any) -> Any:
+    """VP8 and VP9 keep alpha beside the picture, where only libvpx looks for it; None for all other streams."""
+    names = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+    if stream.type != "video" or stream.codec_context.name not in names:
+        return None
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    if tags.get("alpha_mode") != "1":
+        return None
+    decoder = av.CodecContext.create(names[stream.codec_context.name], "r")
+    decoder.thread_count = DECODER_THREADS
+    return decoder
 
 
 def _is_cover(stream: Any) -> bool:

@@ -82,7 +82,7 @@ def move_into_place(temporary: Path, target: Target) -> None:
 def _target(path: Path | str) -> Target:
     text, path = os.fspath(path), Path(path)
     try:
-        is_folder = path.is_dir()
+        is_folder = path.is_dir() and path.suffix.lower() not in (*_SUFFIXES, ".png")
         path = path if path.name and "%" in path.name else path.resolve()  # a link is written through
     except (OSError, ValueError, RuntimeError):
         raise BadInput(f"{shown(text)} is not a usable file name; choose another with -o.") from None

@@ -108,7 +108,8 @@ class GifSink:
     def __init__(self, path: Path, job: Job) -> None:
         self._path, self._job, self._count, self._last_cs = path, job, 0, -_SHORTEST_GIF_DELAY_CS
         self._graph, self._source, self._end = _palette_graph(job)
-        self._output = av.open(f"file:{path}", "w", format="gif")
+        last_cs = max(_SHORTEST_GIF_DELAY_CS, round(100 / job.fps))
+        self._output = av.open(f"file:{path}", "w", format="gif", options={"final_delay": str(last_cs)})
         self._stream = self._output.add_stream("gif", rate=100)
         self._stream.width, self._stream.height = job.size_px
         self._stream.pix_fmt = "pal8"

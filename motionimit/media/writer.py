@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
+import av
 import numpy as np
 
 from ..errors import BadInput, MotionimitError, ShapeError
@@ -133,7 +134,7 @@ class VideoWriter:
             raise self._readable(self._error) from self._error
 
     def _readable(self, error: BaseException) -> BaseException:
-        if isinstance(error, OSError | ValueError) and not isinstance(error, MotionimitError | ShapeError):
+        if isinstance(error, OSError | ValueError | av.error.FFmpegError) and not isinstance(error, MotionimitError | ShapeError):
             return write_error(self._target.path, error)
         return error
 

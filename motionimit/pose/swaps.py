@@ -1,85 +1,96 @@
 """Left and right of a body or of a pair of limbs, exchanged by the estimator for a few frames, put back.
 
 Per frame the labelling is either as reported or mirrored; the cheapest sequence is found by dynamic programming (Viterbi) over
-cost = Σ prior · [mirrored] + Σ jump(t-1 → t under the chosen labellings), where a jump is measured in the image AND in 3D. A person who
-turns round crosses left and right in the image, but goes on smoothly in 3D under the reported labels, so a true turn stays.
+cost = Σ prior · [mirrored] + Σ |x(t) - 2 x(t-1) + x(t-2)|, the acceleration under the chosen labellings, in the image AND in 3D. A body
+taken back to front has its depth reversed as well. Someone who truly turns round goes on at an even rate under the reported labels,
+while the mirrored ones would bounce back, so a true turn stays; a burst of wrong labels costs four kinks and goes.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 
 from .detector import LEFT_RIGHT
 
-_BODY = [11, 13, 15, 23, 25, 27, 31]  # left landmarks; their twins are the right ones
-_ARMS = [13, 15, 19]
-_LEGS = [25, 27, 31]
-_SECONDS = 0.5  # a mirrored stretch longer than about this is believed
+_BODY = np.array([11, 13, 15, 23, 25, 27, 31])  # left landmarks; their twins are the right ones
+_ARMS = np.array([13, 15, 19])
+_LEGS = np.array([25, 27, 31])
+_PRIOR_PER_S = {"body": 4.0, "limb": 6.0}  # a kink costs up to 4, so mirrored stretches beyond about a second are believed
+_CAP = 1.0  # torso lengths or half metres: beyond, all jumps are alike
 
 
 def repair_swaps(px: np.ndarray, metres: np.ndarray, confidence: np.ndarray, valid: np.ndarray, fps: float) -> int:
     """Put swapped labels back, in place, within one shot. [T, 33, 2], [T, 33, 3], [T, 33], [T]; returns how many frames changed."""
     frames = np.flatnonzero(valid)
-    if len(frames) < 3:
+    if len(frames) < 4:
         return 0
     changed = np.zeros(len(valid), bool)
-    for left, gain in ((_BODY, 1.6), (_ARMS, 2.2), (_LEGS, 2.2)):
-        mirrored = _labelling(px[frames], metres[frames], confidence[frames], np.diff(frames), left, gain / (_SECONDS * fps))
-        which = frames[mirrored]
-        members = np.arange(33) if left is _BODY else _limb(left)
-        for array in (px, metres, confidence):
-            array[np.ix_(which, members)] = array[np.ix_(which, LEFT_RIGHT[members])]
-        if left is _BODY:
-            _smooth_depth(metres, frames, mirrored)
-        changed[which] = True
+    body = _mirrored_frames(px[frames], metres[frames], confidence[frames], _BODY, _PRIOR_PER_S["body"] / fps, depth=-1.0)
+    _exchange((px, metres, confidence), frames[body], np.arange(33))
+    _interpolate(metres, frames[~body], frames[body])
+    changed[frames[body]] = True
+    for left, members in ((_ARMS, np.arange(13, 23)), (_LEGS, np.arange(25, 33))):
+        limb = _mirrored_frames(px[frames], metres[frames], confidence[frames], left, _PRIOR_PER_S["limb"] / fps, depth=1.0)
+        _exchange((px, metres, confidence), frames[limb], members)
+        changed[frames[limb]] = True
     return int(changed.sum())
 
 
-def _limb(left: list[int]) -> np.ndarray:
-    """All landmarks of both limbs below shoulder or hip."""
-    low, high = (13, 23) if left is _ARMS else (25, 33)
-    return np.arange(low, high)
-
-
-def _labelling(
-    px: np.ndarray, metres: np.ndarray, confidence: np.ndarray, gaps: np.ndarray, left: list[int], prior: float
+def _mirrored_frames(
+    px: np.ndarray, metres: np.ndarray, confidence: np.ndarray, left: np.ndarray, prior: float, depth: float
 ) -> np.ndarray:
-    """[N] bool: mirrored frames of the cheapest sequence; `gaps` are frames between neighbours."""
-    keep = _jumps(px, metres, confidence, left, mirrored=False) / gaps
-    swap = _jumps(px, metres, confidence, left, mirrored=True) / gaps
-    count = len(px)
-    cost = np.array([0.0, prior])
-    back = np.zeros((count, 2), np.int64)
-    for t in range(1, count):
-        step = np.array([[keep[t - 1], swap[t - 1]], [swap[t - 1], keep[t - 1]]])  # [from, to]
-        total = cost[:, None] + step
-        back[t] = total.argmin(0)
-        cost = total.min(0) + (0.0, prior)
-    path = np.zeros(count, bool)
-    state = int(cost.argmin())
-    for t in range(count - 1, -1, -1):
-        path[t] = bool(state)
-        state = int(back[t, state])
-    return path
+    """[N] bool: the mirrored frames of the cheapest sequence. `depth` is what mirroring does to z."""
+    pair = np.concatenate((left, LEFT_RIGHT[left]))
+    torso = np.median(np.linalg.norm(px[:, [11, 12]] - px[:, [23, 24]], axis=-1).max(-1)).clip(1.0)
+    image, space, sure = px[:, pair] / torso, metres[:, pair] / 0.5, confidence[:, pair] + 0.02
+    twin = np.roll(np.arange(len(pair)), len(left))
+    states = ((image, space, sure), (image[:, twin], space[:, twin] * (1, 1, depth), sure[:, twin]))
+    kinks = {triple: _kinks(*(states[s] for s in triple)) for triple in itertools.product((0, 1), repeat=3)}
+    return _cheapest(kinks, prior, len(px))
 
 
-def _jumps(px: np.ndarray, metres: np.ndarray, confidence: np.ndarray, left: list[int], mirrored: bool) -> np.ndarray:
-    """[N-1] cost of going from each frame to the next, labels equal or exchanged: 2D in torso lengths plus 3D in half metres."""
-    pair = np.array([*left, *LEFT_RIGHT[left]])
-    twin = LEFT_RIGHT[pair] if mirrored else pair
-    torso = np.linalg.norm(px[:, [11, 12]] - px[:, [23, 24]], axis=-1).max(-1).clip(1.0)
-    flat = np.linalg.norm(px[1:, twin] - px[:-1, pair], axis=-1) / torso[:-1, None]
-    deep = np.linalg.norm(metres[1:, twin] - metres[:-1, pair], axis=-1) / 0.5
-    weight = np.sqrt(confidence[1:, twin] * confidence[:-1, pair]) + 0.02
-    each = np.minimum(flat, 1) + np.minimum(deep, 1)
-    return (each * weight).sum(-1) / weight.sum(-1)
+def _kinks(*three: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
+    """[N-2] acceleration at t+1 when frames t, t+1, t+2 are labelled by the first, second, third of the given states."""
+    total = np.zeros(len(three[0][0]) - 2)
+    weight = np.sqrt(three[0][2][:-2] * three[1][2][1:-1] * three[2][2][2:])
+    for channel in (0, 1):
+        bend = np.linalg.norm(three[2][channel][2:] - 2 * three[1][channel][1:-1] + three[0][channel][:-2], axis=-1)
+        total += (np.minimum(bend, _CAP) * weight).sum(-1) / weight.sum(-1)
+    return total
 
 
-def _smooth_depth(metres: np.ndarray, frames: np.ndarray, mirrored: np.ndarray) -> None:
-    """A body seen back to front has its depth wrong too: take 3D of mirrored frames from their neighbours in time."""
-    good, bad = frames[~mirrored], frames[mirrored]
-    if not len(good) or not len(bad):
-        return
-    flat = metres.reshape(len(metres), -1)
-    for column in range(flat.shape[1]):
-        flat[bad, column] = np.interp(bad, good, flat[good, column])
+def _cheapest(kinks: dict[tuple[int, ...], np.ndarray], prior: float, count: int) -> np.ndarray:
+    """Second-order Viterbi over pairs (label of t-1, label of t)."""
+    pairs = list(itertools.product((0, 1), repeat=2))
+    cost = {p: prior * sum(p) for p in pairs}
+    back: list[dict[tuple[int, int], int]] = []
+    for t in range(count - 2):
+        new, step = {}, {}
+        for b, c in pairs:
+            options = [cost[(a, b)] + kinks[(a, b, c)][t] for a in (0, 1)]
+            step[(b, c)] = int(options[1] < options[0])
+            new[(b, c)] = min(options) + prior * c
+        cost = new
+        back.append(step)
+    state = min(cost, key=lambda p: cost[p])
+    path = [state[1], state[0]]
+    for step in reversed(back):
+        state = (step[state], state[0])
+        path.append(state[0])
+    return np.array(path[::-1], bool)
+
+
+def _exchange(arrays: tuple[np.ndarray, ...], frames: np.ndarray, members: np.ndarray) -> None:
+    """Exchange left and right of `members` in place in the given frames."""
+    for array in arrays:
+        array[np.ix_(frames, members)] = array[np.ix_(frames, LEFT_RIGHT[members])]
+
+
+def _interpolate(metres: np.ndarray, good: np.ndarray, bad: np.ndarray) -> None:
+    """Depth of a body seen back to front is worthless: take its 3D from the neighbours in time."""
+    if len(good) and len(bad):
+        flat = metres.reshape(len(metres), -1)
+        for column in range(flat.shape[1]):
+            flat[bad, column] = np.interp(bad, good, flat[good, column])

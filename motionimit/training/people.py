@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingModel
+from ..errors import BadInput, MissingModel
 from .assets import LABELS, AssetLibrary, Garment
 from .skeleton import Skeleton, joint_of_bone, skin, skinning_transforms
 
@@ -26,6 +26,7 @@ class PersonSpec:
     eyes: str  # an iris texture such as "eye_brown"
     garments: tuple[str, ...]  # outfits, shoes, hair, eyebrows, eyelashes, hats
     tints: dict[str, tuple[float, float, float]] = field(default_factory=dict)  # linear RGB factors per garment (or "skin")
+    textures: dict[str, np.ndarray] = field(default_factory=dict)  # [H, W, 4] linear RGBA instead of a garment's own texture
     inflate_m: dict[str, float] = field(default_factory=dict)  # moved outwards along the normals, where a top covers a bottom
     finger_curl_deg: float = 22.0  # per finger joint; straight fingers look like a mannequin's
 
@@ -122,7 +123,10 @@ def _dress(
     keep = ~covered[faces].all(1)
     material = {"shoes": "leather", "hair": "hair", "eyebrows": "hair", "eyelashes": "hair", "eyes": "eye"}.get(garment.kind, "cloth")
     image = library.image(spec.eyes) if material == "eye" else garment.texture
-    assert image is not None, f"{garment.name} has no texture"
+    if image is None:
+        raise BadInput(f"{garment.name} has no texture in the asset pack: choose another garment.")
+    own = spec.textures.get(garment.name)
+    tint = spec.tints.get(garment.name, (1.0, 1.0, 1.0))
     return Layer(
         garment.name,
         material,
@@ -131,7 +135,7 @@ def _dress(
         faces[keep],
         garment.mesh.uv[keep],
         garment.label[keep],
-        load_texture(image, spec.tints.get(garment.name, (1.0, 1.0, 1.0))),
+        load_texture(image, tint) if own is None else own * np.float32((*tint, 1.0)),
         material == "hair",
     )
 

@@ -159,7 +159,8 @@ BAD_INPUT = {
     "no background": (["transfer", "photo.jpg", "dance.mp4", "--background", "beach.png"], "beach.png"),
     "no output folder": (["transfer", "photo.jpg", "dance.mp4", "-o", "nowhere/out.mp4"], "nowhere"),
     "no report folder": (["transfer", "photo.jpg", "dance.mp4", "--report", "nowhere/r.json"], "nowhere"),
-    "output is a folder": (["transfer", "photo.jpg", "dance.mp4", "-o", "folder.mp4"], "folder.mp4"),
+    "output is a folder in use": (["transfer", "photo.jpg", "dance.mp4", "-o", "letters"], "letters"),
+    "fit output is a folder": (["fit", "dance.mp4", "-o", "taken.npz"], "taken.npz"),
     "fit: no input": (["fit", "nothing.mp4"], "nothing.mp4"),
     "fit: no mesh folder": (["fit", "dance.mp4", "--mesh", "nowhere/b.glb"], "nowhere"),
     "sheet: no result": (["sheet", "photo.jpg", "dance.mp4", "nothing.mp4"], "nothing.mp4"),
@@ -172,7 +173,9 @@ def test_bad_paths_are_exit_3_before_any_work(
 ) -> None:
     pipeline(lambda *_: pytest.fail("work began"))
     (inputs / "empty.mp4").touch()
-    (inputs / "folder.mp4").mkdir()
+    (inputs / "taken.npz").mkdir()
+    (inputs / "letters").mkdir()
+    (inputs / "letters" / "dear.txt").touch()
     assert main(arguments) == 3
     err = capsys.readouterr().err
     assert_one_sentence(err)

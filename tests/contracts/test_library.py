@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,71 @@ def test_importing_the_package_is_light() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert result.stderr.strip() == ""
+
+
+# What others may build on: adding is free, taking away or renaming needs a line in CHANGELOG.md.
+PUBLIC = {
+    "motionimit": {"__version__"},
+    "motionimit.config": {"TransferSettings", "FitRequest", "parse_color"},
+    "motionimit.errors": {"MotionimitError", "BadUsage", "BadInput", "MissingModel", "ShapeError"},
+    "motionimit.types": {
+        "BodyMesh",
+        "BodyParams",
+        "FitQuality",
+        "Frame",
+        "PersonTrack",
+        "Photo",
+        "Progress",
+        "RunReport",
+        "VideoInfo",
+    },
+    "motionimit.pipeline": {"transfer", "fit"},
+    "motionimit.media.reader": {"VideoReader", "probe", "read_frames"},
+    "motionimit.media.writer": {"VideoWriter"},
+    "motionimit.media.image": {"read_photo", "write_png"},
+    "motionimit.body.model": {"BodyModel", "load_body"},
+    "motionimit.compositing.label": {"contact_sheet", "grid", "label", "side_by_side"},
+    "motionimit.runtime": {"StageClock", "pick_device", "peak_rss_mb"},
+}
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_names_exist_and_are_documented(module: str) -> None:
+    found = importlib.import_module(module)
+    missing = {name for name in PUBLIC[module] if not hasattr(found, name)}
+    assert not missing, f"{module} lost {missing}"
+    bare = {
+        name
+        for name in PUBLIC[module]
+        if callable(getattr(found, name)) and name != "Progress" and not getattr(found, name).__doc__
+    }
+    assert not bare, f"without a docstring in {module}: {bare}"
+
+
+SETTINGS_FIELDS = (
+    "sources", "driving", "output", "size_px", "camera", "background", "start_s", "duration_s", "max_frames", "person",
+    "side_by_side", "alpha", "seed", "device", "body", "generator",
+)  # fmt: skip
+
+
+def test_settings_keep_their_fields_and_defaults() -> None:
+    from motionimit.config import TransferSettings
+
+    names = tuple(f.name for f in fields(TransferSettings))
+    assert names[: len(SETTINGS_FIELDS)] == SETTINGS_FIELDS, "new fields go to the end"
+    defaults = {f.name: f.default for f in fields(TransferSettings)}
+    assert (defaults["size_px"], defaults["camera"], defaults["background"], defaults["device"]) == (
+        512,
+        "smooth",
+        "source",
+        "auto",
+    )
+
+
+def test_every_transfer_setting_has_its_option() -> None:
+    import click
+    from motionimit_cli.transfer import command
+
+    options = {p.name for p in command.params if isinstance(p, click.Option)}
+    missing = set(SETTINGS_FIELDS) - {"sources", "driving"} - options
+    assert not missing, f"settings without an option: {missing}"

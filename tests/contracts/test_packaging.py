@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -45,6 +46,21 @@ def test_every_module_of_the_tree_is_in_the_wheel(wheel: zipfile.ZipFile) -> Non
 def test_data_files_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     data = {str(p.relative_to(ROOT)) for p in (ROOT / "motionimit").rglob("data/*") if p.is_file() and p.suffix != ".pyc"}
     assert not data - set(wheel.namelist()), f"data not packaged: {sorted(data - set(wheel.namelist()))}"
+
+
+def test_the_unpacked_wheel_runs_by_itself(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path / "site")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import motionimit, motionimit_cli.main, motionimit.body.loading as loading\n"
+        "assert all(m.__file__.startswith(sys.argv[1]) for m in (motionimit, motionimit_cli, loading)), motionimit.__file__\n"
+        "print(len(loading.read_body(loading.find_body()).v_template))\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "site")]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MOTIONIMIT_")} | {"XDG_DATA_HOME": str(tmp_path)}
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr[-1000:]
+    assert int(result.stdout) > 5000, f"the packaged body has {result.stdout.strip()} vertices"
 
 
 def test_nothing_else_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:

@@ -1,0 +1,60 @@
+"""The parsing map of the photo: which body part every pixel of the person belongs to."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ..body.parts import Part
+from .fill import distance_to, nearest_index
+from .posed import PosedBody
+
+SURE_M = 0.01  # up to this far outside the bare body the nearest part owns a pixel whatever its colour
+SOFT_M = 0.06  # beyond, this much more distance weighs as much as one e-fold in colour likelihood ..
+COLOR_WEIGHT = 0.5  # .. times this
+BINS = 10
+
+
+def label_matte(body: PosedBody, rgb: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """[h, w] int, the `Part` at every pixel. rgb [h, w, 3] float32 0..1, matte [h, w].
+
+    On the bare body the fitted mesh decides. Clothes and hair outside it go to the part that is near and looks alike, so that a
+    wide skirt stays with the legs where a hand holds it, and hair beside an arm stays with the head.
+    """
+    on_body = (body.label >= 0) & (matte > 0.5)
+    if not on_body.any():
+        on_body = body.label >= 0
+    index, distance = nearest_index(on_body)
+    nearest = body.label.reshape(-1)[index]
+    px_per_m = body.camera.focal_px / float(np.median(body.depth_m[np.isfinite(body.depth_m)]))
+    doubtful = (matte > 0.02) & (distance > SURE_M * px_per_m)
+    if not doubtful.any():
+        return nearest
+    bins = _color_bins(rgb)
+    cost = np.full((len(Part), int(doubtful.sum())), np.inf, np.float32)
+    for part in Part:
+        own = on_body & (body.label == part)
+        if own.sum() < 20:
+            continue
+        likelihood = _likelihood(bins[own])[bins[doubtful]]
+        cost[part] = distance_to(own)[doubtful] / (SOFT_M * px_per_m) - COLOR_WEIGHT * np.log(likelihood)
+    label = nearest.copy()
+    if np.isfinite(cost).any():
+        label[doubtful] = cost.argmin(0)
+    return np.where(doubtful, cv2.medianBlur(label.astype(np.uint8), 5), nearest).astype(np.int32)
+
+
+def _color_bins(rgb: np.ndarray) -> np.ndarray:
+    """[h, w] index of the Lab bin; lightness counts half, because shading changes it."""
+    lab = cv2.cvtColor(rgb.astype(np.float32), cv2.COLOR_RGB2Lab)
+    level = np.stack((lab[..., 0] / 100 * (BINS / 2), (lab[..., 1] + 60) / 120 * BINS, (lab[..., 2] + 60) / 120 * BINS), -1)
+    level = np.clip(level, 0, [BINS / 2 - 1, BINS - 1, BINS - 1]).astype(int)
+    return (level[..., 0] * BINS + level[..., 1]) * BINS + level[..., 2]
+
+
+def _likelihood(bins: np.ndarray) -> np.ndarray:
+    """[bins] smoothed histogram, floored so that unseen colours cost, but not without bound."""
+    count = np.bincount(bins, minlength=BINS * BINS * BINS).reshape(BINS, BINS, BINS).astype(np.float32)
+    for axis in range(3):
+        count = 0.25 * np.roll(count, 1, axis) + 0.5 * count + 0.25 * np.roll(count, -1, axis)
+    return (count / count.sum()).reshape(-1) + 1e-3

@@ -212,8 +212,9 @@ def _leg(out: np.ndarray, joints: np.ndarray, sole: float, hip: int, yaw: float,
     middle = foot_yaw + 0.35 * (yaw - foot_yaw)
     bend = np.array([np.sin(middle), 0.0, np.cos(middle)])
     elbow, end = two_bones(origin, target, bend, joints[knee] - joints[hip], joints[ankle] - joints[knee])
-    thigh, shin = (_frame(-(b - a), 1, bend, 2) for a, b in ((origin, elbow), (elbow, end)))
-    shin = np.stack([thigh[:, 0], shin[:, 1], np.cross(thigh[:, 0], shin[:, 1])], 1)  # the knee is a hinge
+    front = np.array([0.0, 0.0, 1.0])
+    thigh = _aim(elbow - origin, bend, joints[knee] - joints[hip], front)
+    shin = _aim(end - elbow, bend, joints[ankle] - joints[knee], front)
     out[hip] = out[0].T @ thigh
     out[knee] = thigh.T @ shin
     out[ankle] = shin.T @ foot_turn
@@ -229,9 +230,10 @@ def _arm(out: np.ndarray, joints: np.ndarray, collar: int, chest: np.ndarray, ar
     upper, fore = joints[elbow] - joints[shoulder], joints[wrist] - joints[elbow]
     length = np.linalg.norm(upper) + np.linalg.norm(fore)
     bent, end = two_bones(np.zeros(3), hand * length, pole, upper, fore)
-    humerus = _frame(side * bent, 0, -pole, 2)
-    ulna = _frame(side * (end - bent), 0, -pole, 2)
-    ulna = np.stack([ulna[:, 0], humerus[:, 1], np.cross(ulna[:, 0], humerus[:, 1])], 1)  # the elbow is a hinge
+    hinge = np.cross(bent, pole)  # across the plane of the arm, so that the elbow bends as a hinge
+    up = np.array([0.0, side, 0.0])
+    humerus = _aim(bent, hinge, upper, up)
+    ulna = _aim(end - bent, hinge, fore, up)
     out[shoulder] = out[collar].T @ humerus
     out[elbow] = humerus.T @ ulna
     out[wrist] = turn_z(side * -0.12) @ turn_y(-side * 0.05)
@@ -250,15 +252,17 @@ def two_bones(origin: np.ndarray, target: np.ndarray, bend: np.ndarray, first: n
     return middle, origin + distance * axis
 
 
-def _frame(main: np.ndarray, main_axis: int, other: np.ndarray, other_axis: int) -> np.ndarray:
-    """Rotation whose column `main_axis` lies along `main`, and whose column `other_axis` is as near `other` as can be."""
-    out = np.empty((3, 3))
-    out[:, main_axis] = main / np.linalg.norm(main)
-    side = other - (other @ out[:, main_axis]) * out[:, main_axis]
-    out[:, other_axis] = side / np.linalg.norm(side)
-    last = 3 - main_axis - other_axis
-    out[:, last] = np.cross(out[:, (last + 1) % 3], out[:, (last + 2) % 3])
-    return out
+def _aim(direction: np.ndarray, side: np.ndarray, rest_direction: np.ndarray, rest_side: np.ndarray) -> np.ndarray:
+    """Rotation that brings a rest direction onto `direction`, and `rest_side` as near as it can onto `side`."""
+    return _frame(direction, side) @ _frame(rest_direction, rest_side).T
+
+
+def _frame(main: np.ndarray, side: np.ndarray) -> np.ndarray:
+    """Orthonormal columns: main, the part of side across it, and their cross product."""
+    x = main / np.linalg.norm(main)
+    y = side - (side @ x) * x
+    y /= np.linalg.norm(y)
+    return np.stack([x, y, np.cross(x, y)], 1)
 
 
 def turn_x(angle: float) -> np.ndarray:

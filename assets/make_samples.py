@@ -82,7 +82,7 @@ def woman(library: AssetLibrary) -> PersonSpec:
         skin="young_lightskinned_female2",
         eyes="eye_green",
         garments=("female_casualsuit01", "shoes05", "braid01", "eyebrow012", "eyelashes01"),
-        tints={"braid01": (3.4, 2.1, 1.5)},
+        tints={"braid01": (1.9, 1.35, 1.05)},
         textures={"female_casualsuit01": printed_shirt(library.image("female_casualsuit01"))},
     )
 
@@ -111,9 +111,11 @@ def printed_shirt(path: Path) -> np.ndarray:
     shirt[: int(0.44 * size)] = True
     shirt[int(0.57 * size) : int(0.87 * size), int(0.72 * size) :] = True
     blue = shirt & (np.abs(hsv[..., 0] - 215) < 25) & (hsv[..., 1] > 0.35)
-    trim = shirt & (hsv[..., 0] < 50) & (hsv[..., 1] > 0.5)
+    trim = shirt & (hsv[..., 0] < 60) & (hsv[..., 1] > 0.25)
+    trim = cv2.dilate(trim.astype(np.uint8), np.ones((3, 3))).astype(bool)
+    blue &= ~trim
     hsv[blue] = hsv[blue] * [0, 0.86, 1.28] + [6, 0, 0.06]
-    hsv[trim] = [42, 0.12, 0.93]
+    hsv[trim] = [42, 0.14, 0.90]
     rgb = cv2.cvtColor(hsv.clip(0, [360, 1, 1]).astype(np.float32), cv2.COLOR_HSV2RGB)
     side = bottom - top
     mark = cv2.rotate(sun(side), cv2.ROTATE_90_CLOCKWISE)[..., None]  # the front piece lies on its side

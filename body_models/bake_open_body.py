@@ -135,10 +135,14 @@ def report(
     consistent = np.linalg.norm(regressor @ vertices[:, kept] - joints, axis=-1) * 1e3
     height = vertices[..., 1].max(1) - vertices[..., 1].min(1)
     print(f"variance kept {variance:.4f}; surface error {surface.mean():.2f} mm mean, {surface.max():.1f} max")
-    print(f"joints of rebuilt shapes: {error.mean():.2f} mm mean, {np.percentile(error, 95):.1f} p95, {error.max():.1f} max (joint {error.max(0).argmax()})")
+    print(f"joints of rebuilt shapes: {error.mean():.2f} mm mean, {np.percentile(error, 95):.1f} p95, {error.max():.1f} max")
+    print(f"  worst joint: {error.max(0).argmax()}")
     print(f"joints of the true shapes: {consistent.mean():.2f} mm mean, {consistent.max():.1f} max")
     print(f"regressor: largest sum of absolute weights {np.abs(regressor).sum(1).max():.1f}")
-    print(f"height {height.mean():.3f} ± {height.std():.3f} m; rms of the betas in mm:", *np.round(np.sqrt((flat**2).mean(0) * 3) * 1e3, 1))
+    print(
+        f"height {height.mean():.3f} ± {height.std():.3f} m; rms of the betas in mm:",
+        *np.round(np.sqrt((flat**2).mean(0) * 3) * 1e3, 1),
+    )
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def landmark_vertices(model: torch.nn.Module, mean: np.ndarray, weights: np.ndar
         out[2 + 3 * k] = np.unique(faces[get_face_segmentation_mask(model, [f"eye_front.{side}"]).numpy()])
         out[9 + k] = mouth[[(sign * mean[mouth, 0]).argmax()]]
         pinna = head[(sign * mean[head, 0]) > 0.92 * np.abs(mean[head, 0]).max()]
-        tragus = mean[pinna].mean(0) + (-sign * 0.008, -0.005, 0.012)
+        tragus = mean[pinna].mean(0) + np.array([-sign * 0.008, -0.005, 0.012])
         out[7 + k] = nearest(tragus, head, 8)
         foot = np.flatnonzero(weights[:, 7 + k] + weights[:, 10 + k] > 0.8)
         sole = foot[mean[foot, 1] < mean[foot, 1].min() + 0.045]

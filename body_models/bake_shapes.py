@@ -14,7 +14,8 @@ PHENOTYPES = {"age": (0.7, 0.07), "muscle": (0.5, 0.18), "weight": (0.5, 0.18), 
 SCALE = 0.945  # anny's average adult is 1.80 m; a lower `height` would shorten the legs, so everything is scaled instead
 # Local changes: spread. People's limbs differ by more than their height and sex explain.
 LOCAL = {
-    **{"measure-upperarm-length": 0.2, "measure-lowerarm-length": 0.2, "measure-upperleg-height": 0.17, "measure-lowerleg-height": 0.2},
+    **{"measure-upperarm-length": 0.2, "measure-lowerarm-length": 0.2},
+    **{"measure-upperleg-height": 0.17, "measure-lowerleg-height": 0.2},
     **{"torso-scale-vert": 0.2, "measure-shoulder-dist": 0.3, "hip-scale-horiz": 0.25, "measure-neck-height": 0.35},
     **{"head-scale-horiz": 0.4, "head-scale-vert": 0.4, "head-scale-depth": 0.4, "torso-scale-depth": 0.3},
     **{"measure-hips-circ": 0.4, "measure-waist-circ": 0.5, "measure-bust-circ": 0.4, "measure-thigh-circ": 0.4},
@@ -142,12 +143,16 @@ def principal_shapes(vertices: np.ndarray, joints: np.ndarray, count: int) -> tu
     mean = vertices.mean(0)
     flat = (vertices - mean).reshape(len(vertices), -1)
     bones = (joints - joints.mean(0)).reshape(len(vertices), -1) * np.sqrt(vertices.shape[1] / 24)
-    values, vectors = np.linalg.eigh(flat @ flat.T + bones @ bones.T)
+    _, vectors = np.linalg.eigh(flat @ flat.T + bones @ bones.T)
     betas = vectors[:, ::-1][:, :count] * np.sqrt(len(vertices))  # unit variance
     directions = (betas.T @ flat / len(vertices)).reshape(count, -1, 3)
     sign = np.sign(directions[:, mean[:, 1].argmax(), 1])  # more beta = taller
     lost = flat - betas @ (betas.T @ flat) / len(vertices)
-    return ShapeSpace(mean, (directions * sign[:, None, None]).transpose(1, 2, 0)), betas * sign, float(1 - (lost**2).sum() / (flat**2).sum())
+    return (
+        ShapeSpace(mean, (directions * sign[:, None, None]).transpose(1, 2, 0)),
+        betas * sign,
+        float(1 - (lost**2).sum() / (flat**2).sum()),
+    )
 
 
 def linear_points(points: np.ndarray, betas: np.ndarray) -> ShapeSpace:

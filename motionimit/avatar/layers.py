@@ -44,7 +44,7 @@ def build_layers(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.
         rgba[part, ..., :3] = push_pull(rgb, seen.astype(np.float32))
         rgba[part, ..., 3] = alpha
     _fill_unseen_limbs(rgba, known)
-    skirt = find_skirt(body, matte, label)
+    skirt = find_skirt(body, rgb, matte, label)
     if skirt.any():
         _lay_skirt(body, rgba, known, rgb, matte, skirt, reach)
     rgba[HEAD_BACK] = rgba[Part.HEAD]

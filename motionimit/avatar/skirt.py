@@ -14,44 +14,75 @@ FULLNESS = 1.4  # a row is cloth when the matte is this much wider than the bare
 LEAST_OF_LEG = 0.18  # shorter than this share of the leg it is a belt, a jacket's hem or noise
 HEM_STEP = 1.3  # at a hem the matte narrows at least this much; trousers end in shoes instead
 FLOOR_LENGTH_FULLNESS = 1.8  # cloth down to the feet needs no step, but must be this full
+HEM_COLOR_STEP = 18.0  # Lab distance between a narrow skirt and the legs under it
+SKIN_TONE_STEP = 13.0  # the same in a and b only, between bare legs and the face
+NARROW_HEM_END = 0.62  # of the leg's length from the top; lower steps in colour are shoes and trouser legs
 DRAPE_M = 0.015  # cloth hangs this far before the bare body
 PELVIS, HIPS, KNEES, ANKLES = 0, (1, 2), (4, 5), ((7, 10), (8, 11))
 
 
-def find_skirt(body: PosedBody, matte: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """[h, w] bool: the cloth between crotch and hem, empty for trousers and bare legs.
+def find_skirt(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """[h, w] bool: the cloth between crotch and hem, empty for trousers and bare legs. rgb [h, w, 3] 0..1, matte [h, w].
 
-    A row counts where one run of matte covers both legs and is `FULLNESS` times as wide as they are: filled gaps between parted
-    legs and flared hems both show in this figure.
+    Full skirts show by their width: one run of matte covers both legs and is `FULLNESS` times as wide as they are, so filled gaps
+    between parted legs and flared hems count alike. Narrow ones show by their hem: closed cloth above, the face's skin tone below.
     """
     legs = [np.isfinite(body.parts[p].front.depth_m.numpy()) for p in (Part.LEFT_LEG, Part.RIGHT_LEG)]
-    both = legs[0] | legs[1]
+    extents = [_extent(leg) for leg in legs]
     empty = np.zeros(matte.shape, bool)
-    top, bottom = _extent(legs[0]), _extent(legs[1])
-    if top is None or bottom is None:
+    if extents[0] is None or extents[1] is None:
         return empty
-    first, last = min(top[0], bottom[0]), max(top[1], bottom[1])
+    first, last = min(extents[0][0], extents[1][0]), max(extents[0][1], extents[1][1])
     is_leg = (label == Part.LEFT_LEG) | (label == Part.RIGHT_LEG)
     width = np.zeros(matte.shape[0])
     for y in range(first, last + 1):
         run = _run_across(matte[y] > 0.5, legs[0][y], legs[1][y])
         width[y] = run[1] - run[0] if run is not None else 0
-    fullness = width / np.maximum(both.sum(1), 1)
-    cloth = fullness > FULLNESS
-    cloth = (
-        cv2.morphologyEx(cloth.astype(np.uint8)[:, None], cv2.MORPH_CLOSE, np.ones((max(3, (last - first) // 12), 1), np.uint8))[
-            :, 0
-        ]
-        > 0
-    )
-    start, end = _longest_run(cloth, first, last + 1)
-    if end - start < LEAST_OF_LEG * (last - first + 1) or start > (first + last) // 2:
-        return empty
-    if not _is_hem(matte, end - 1, first, last, float(np.median(fullness[start:end]))):
+    fullness = width / np.maximum((legs[0] | legs[1]).sum(1), 1)
+    end = _full_skirt_end(fullness, matte, first, last)
+    if end is None:
+        end = _narrow_skirt_end(width > 0, rgb, is_leg & (matte > 0.5), (label == Part.HEAD) & (matte > 0.5), first, last)
+    if end is None:
         return empty
     skirt = is_leg & (matte > 0.02)
     skirt[end:] = False
     return skirt
+
+
+def _full_skirt_end(fullness: np.ndarray, matte: np.ndarray, first: int, last: int) -> int | None:
+    """One past the hem's row of cloth that is wider than the legs, None where there is none."""
+    kernel = np.ones((max(3, (last - first) // 12), 1), np.uint8)
+    cloth = cv2.morphologyEx((fullness > FULLNESS).astype(np.uint8)[:, None], cv2.MORPH_CLOSE, kernel)[:, 0] > 0
+    start, end = _longest_run(cloth, first, last + 1)
+    if end - start < LEAST_OF_LEG * (last - first + 1) or start > (first + last) // 2:
+        return None
+    return end if _is_hem(matte, end - 1, first, last, float(np.median(fullness[start:end]))) else None
+
+
+def _narrow_skirt_end(
+    closed: np.ndarray, rgb: np.ndarray, leg: np.ndarray, head: np.ndarray, first: int, last: int
+) -> int | None:
+    """One past the row, well above the feet, where closed cloth gives way to skin; None where there is none."""
+    lab = cv2.cvtColor(rgb.astype(np.float32), cv2.COLOR_RGB2Lab)
+    count = np.maximum(leg.sum(1), 1)
+    mean = (lab * leg[..., None]).sum(1) / count[:, None]
+    length = last - first + 1
+    reach = max(2, length // 25)
+    extent = _extent(head)
+    if extent is None:
+        return None
+    face = head.copy()
+    face[: extent[0] + (extent[1] - extent[0]) // 3] = False  # hair and forehead
+    skin = np.median(lab[face], axis=0)
+    best, end = HEM_COLOR_STEP, None
+    for y in range(first + int(LEAST_OF_LEG * length), first + int(NARROW_HEM_END * length)):
+        if closed[first + reach : y - reach].mean() < 0.9 or not leg[y + 2 * reach].any():
+            continue
+        above, below = mean[y - 2 * reach : y - reach].mean(0), mean[y + reach : y + 2 * reach].mean(0)
+        step = float(np.linalg.norm(above - below))
+        if step > best and np.linalg.norm((below - skin)[1:]) < SKIN_TONE_STEP:
+            best, end = step, y
+    return end
 
 
 def _longest_run(flags: np.ndarray, first: int, last: int) -> tuple[int, int]:

@@ -38,7 +38,8 @@ def _smpl_vertices() -> dict[int, int]:
     from smplx.vertex_ids import vertex_ids
 
     names = {0: "nose", 29: "LHeel", 30: "RHeel", 31: "LBigToe", 32: "RBigToe"}
-    pairs = {2: "leye", 5: "reye", 7: "lear", 8: "rear", 17: "lpinky", 18: "rpinky", 19: "lindex", 20: "rindex", 21: "lthumb", 22: "rthumb"}
+    pairs = {2: "leye", 5: "reye", 7: "lear", 8: "rear"}
+    pairs |= {17: "lpinky", 18: "rpinky", 19: "lindex", 20: "rindex", 21: "lthumb", 22: "rthumb"}
     return {k: int(vertex_ids["smplh"][name]) for k, name in (names | pairs).items()}
 
 
@@ -78,5 +79,6 @@ def _mouth(body: BodyData, points: np.ndarray) -> dict[int, int]:
     front = np.flatnonzero((body.weights[:, 15] > 0.3) & (v[:, 2] > nose[2] - 0.9 * unit))
     out = {}
     for k, sign in ((9, 1.0), (10, -1.0)):
-        out[k] = int(front[np.linalg.norm(v[front, :2] - (centre + (sign * 0.37 * unit, 0)), axis=1).argmin()])
+        corner = centre + np.array([sign * 0.37 * unit, 0])
+        out[k] = int(front[np.linalg.norm(v[front, :2] - corner, axis=1).argmin()])
     return out

@@ -100,10 +100,11 @@ def find_body(explicit: Path | str | None = None, gender: str = "neutral") -> Pa
 
 
 def _missing(tried: list[str], gender: str, through: str) -> str:
+    names = " or ".join(_names(gender)[:2]).replace("smpl_" + gender, "SMPL_" + gender.upper())
     return (
-        f"No {gender} body model was found through {through} (tried {', '.join(tried)}): put {' or '.join(_names(gender)[:2]).upper()} "
-        f"there, or pass its path, or set ${VARIABLE} to the file or its folder; SMPL files come, after registration, from "
-        "https://smpl.is.tue.mpg.de, and without any setting the open body that comes with motionimit is used."
+        f"No {gender} body model was found through {through} (tried {', '.join(tried)}): put {names} there, or pass its path, "
+        f"or set ${VARIABLE} to the file or its folder; SMPL files come, after registration, from https://smpl.is.tue.mpg.de, "
+        "and with nothing set the open body that comes with motionimit is used."
     )
 
 
@@ -111,7 +112,7 @@ def read_body(path: Path) -> BodyData:
     """Read and check a SMPL-layout .npz or .pkl. Raises `BadInput` for damage, foreign layouts, wrong shapes or NaN."""
     if path.suffix.lower() not in (".npz", ".pkl"):
         raise BadInput(f"The body model {path} must be an .npz or .pkl file in SMPL's layout.")
-    content = _read_npz(path) if path.suffix.lower() == ".npz" else _read_pickle(path)
+    content = read_npz(path) if path.suffix.lower() == ".npz" else _read_pickle(path)
     try:
         return _checked(path, content)
     except KeyError as error:
@@ -130,26 +131,26 @@ def _read_pickle(path: Path) -> dict[str, Any]:
     return load_pickle(path)
 
 
-def _read_npz(path: Path) -> dict[str, Any]:
-    """All arrays of an .npz, without NumPy's own unpickling; object arrays go through `safe_load`."""
+def read_npz(path: Path, kind: str = "body model") -> dict[str, Any]:
+    """All arrays of an .npz, without NumPy's own unpickling; object arrays go through `safe_load`. Raises `BadInput`."""
     content: dict[str, Any] = {}
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > 2 * MAX_MEMBER_BYTES:
-                raise BadInput(f"The body model {path} claims more than 1024 MB of arrays, so it was refused.")
+                raise BadInput(f"The {kind} {path} claims more than 1024 MB of arrays, so it was refused.")
             for member in archive.infolist():
                 if member.file_size > MAX_MEMBER_BYTES:
-                    raise BadInput(f"The body model {path} claims {member.file_size / 2**20:.0f} MB for {member.filename} (limit 512).")
+                    raise BadInput(f"The {kind} {path} claims more than 512 MB for {member.filename[:40]}, so it was refused.")
                 if member.filename.endswith(".npy"):
                     content[member.filename[:-4]] = _read_member(archive, member)
     except OSError as error:
-        raise BadInput(f"The body model {path} can't be read: {error.strerror or error}.") from error
+        raise BadInput(f"The {kind} {path} can't be read: {error.strerror or error}.") from error
     except (zipfile.BadZipFile, pickle.UnpicklingError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise BadInput(f"The body model {path} is not a usable .npz file ({error}); get or copy it again.") from error
+        raise BadInput(f"The {kind} {path} is not a usable .npz file ({error}); get or copy it again.") from error
     except Exception as error:  # zlib.error and friends from a damaged stream
         if isinstance(error, BadInput):
             raise
-        raise BadInput(f"The body model {path} is damaged ({type(error).__name__}); get or copy it again.") from error
+        raise BadInput(f"The {kind} {path} is damaged ({type(error).__name__}); get or copy it again.") from error
     return content
 
 
@@ -175,7 +176,8 @@ def _checked(path: Path, content: dict[str, Any]) -> BodyData:
         value = np.asarray(content[name])
         if value.dtype.kind not in "fiub":
             raise BadInput(f"In the body model {path}, {name} holds no numbers.")
-        if value.ndim != len(shape) or any(want is not None and want != got for want, got in zip(shape, value.shape, strict=True)):
+        fits = value.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, value.shape, strict=True))
+        if not fits:
             wanted = ", ".join("any" if n is None else str(n) for n in shape)
             raise BadInput(f"In the body model {path}, {name} has shape {list(value.shape)}, SMPL's layout has [{wanted}].")
         if not np.isfinite(value).all():
@@ -192,7 +194,9 @@ def _checked(path: Path, content: dict[str, Any]) -> BodyData:
     count = len(v_template)
     tree = array("kintree_table", (2, None), np.int64)
     if tree.shape[1] != 24 or tuple(tree[0, 1:]) != SMPL_PARENTS[1:]:
-        raise BadInput(f"The body model {path} has {tree.shape[1]} joints or another tree; SMPL's has 24 (SMPL-H and SMPL-X don't fit).")
+        raise BadInput(
+            f"The body model {path} has {tree.shape[1]} joints or another tree; SMPL's has 24 (SMPL-H and SMPL-X don't fit)."
+        )
     shapedirs = array("shapedirs", (count, 3, None))
     if shapedirs.shape[2] < 10:
         raise BadInput(f"The body model {path} has {shapedirs.shape[2]} shape directions, 10 are needed.")

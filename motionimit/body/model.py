@@ -113,7 +113,7 @@ class BodyModel:
             homogeneous = torch.stack((*rest.unbind(1), ones))  # [4, V]
             matrix = (self.weights.t()[:, None] * homogeneous).reshape(96, -1)  # Xᵀ
             stacked = transforms[:, :, :3].permute(0, 2, 1, 3).reshape(-1, 96)  # [(t, r), (j, c)]
-            vertices = (stacked @ matrix).reshape(len(transforms), 3, -1).permute(0, 2, 1).contiguous()
+            vertices = (stacked @ matrix).reshape(len(transforms), 3, len(rest)).permute(0, 2, 1).contiguous()
         else:
             rotations = params.rotations[frames].to(rest)
             pieces = zip(rotations.split(CHUNK), transforms.split(CHUNK), strict=True)
@@ -162,9 +162,9 @@ def _vertex_names(picks: list[int]) -> dict[str, int]:
     """smplx's extra joints (face, feet, fingertips) as vertices of this mesh: the main vertex of the matching landmark."""
     names = {"nose": 0, "reye": 5, "leye": 2, "rear": 8, "lear": 7}
     for side, s in (("l", 0), ("r", 1)):
-        big, small = f"{side.upper()}BigToe", f"{side.upper()}SmallToe"
-        names |= {big: 31 + s, small: 31 + s, f"{side.upper()}Heel": 29 + s}
-        names |= {f"{side}{finger}": k + s for finger, k in (("thumb", 21), ("index", 19), ("middle", 19), ("ring", 17), ("pinky", 17))}
+        names |= {f"{side.upper()}{toe}": 31 + s for toe in ("BigToe", "SmallToe")} | {f"{side.upper()}Heel": 29 + s}
+        names |= {f"{side}thumb": 21 + s, f"{side}index": 19 + s, f"{side}middle": 19 + s, f"{side}ring": 17 + s}
+        names[f"{side}pinky"] = 17 + s
     return {name: picks[landmark] for name, landmark in names.items()}
 
 
@@ -180,5 +180,8 @@ def _regions(data: BodyData, landmarks: np.ndarray) -> np.ndarray:
 
 
 def load_body(path: Path | str | None = None, gender: str = "neutral", device: torch.device | str = "cpu") -> BodyModel:
-    """Find, read and check a body (see `loading.find_body`): a user's SMPL file, or the open body. Raises MissingModel, BadInput."""
+    """Find, read and check a body (see `loading.find_body`): a user's SMPL file, or the open body.
+
+    Raises MissingModel, BadInput.
+    """
     return BodyModel(read_body(find_body(path, gender)), device)

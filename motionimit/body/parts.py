@@ -99,9 +99,10 @@ def scalp_mask(vertices_m: np.ndarray, eyes_m: np.ndarray, ears_m: np.ndarray) -
     """
     eye, ear = eyes_m.mean(0), ears_m.mean(0)
     unit = np.linalg.norm(eyes_m[0] - eyes_m[1])
-    front, side = eye + (0, 1.05 * unit, 0), ear + (0, 0.1 * unit, 0.25 * unit)
+    front, side = eye + unit * np.array([0, 1.05, 0]), ear + unit * np.array([0, 0.1, 0.25])
     normal = np.array([0, front[2] - side[2], side[1] - front[1]])  # up and back
     behind = (vertices_m - side) @ normal > 0
     from_ear = (vertices_m - np.where(vertices_m[:, :1] > 0, ears_m[:1], ears_m[1:])) / unit
-    pinna = (from_ear[:, 1] > -0.6) & (from_ear[:, 1] < 0.5) & (from_ear[:, 2] > -0.45) & (np.abs(vertices_m[:, 0]) > 0.95 * np.abs(ears_m[:, 0]).mean())
+    outside = np.abs(vertices_m[:, 0]) > 0.95 * np.abs(ears_m[:, 0]).mean()
+    pinna = outside & (from_ear[:, 1] > -0.6) & (from_ear[:, 1] < 0.5) & (from_ear[:, 2] > -0.45)
     return behind & ~pinna & (vertices_m[:, 1] > ear[1] - 1.0 * unit)

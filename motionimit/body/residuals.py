@@ -86,7 +86,9 @@ def reprojection(posed: Posed, seen: Observations, camera: Camera, rows: bool, s
     normal = (normals * (scale * factor)[..., None]).reshape(frames, -1, 3)
     by_beta = None
     if shape:
-        by_beta = np.einsum("tkic,tkbc->tkib", normal.reshape(frames, points, 2, 3), posed.points_by_beta()).reshape(frames, -1, 10)
+        by_beta = np.einsum("tkic,tkbc->tkib", normal.reshape(frames, points, 2, 3), posed.points_by_beta()).reshape(
+            frames, -1, 10
+        )
     return total, Rows((error * factor).reshape(frames, -1), normal, np.repeat(posed.levers_m, 2, 1), True, by_beta)
 
 

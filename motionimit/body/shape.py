@@ -90,9 +90,7 @@ def outline(mask: np.ndarray, long_side_px: int) -> Outline:
     return Outline.of(mask)
 
 
-def pull_to_outline(
-    model: BodyModel, problem: Problem, state: State, outlines: list[Outline], stride: int, rounds: int
-) -> State:
+def pull_to_outline(model: BodyModel, problem: Problem, state: State, outlines: list[Outline], stride: int, rounds: int) -> State:
     """Alternate between choosing contour vertices and solving pose (and shape, if the problem does) against them."""
     height, width = outlines[0].mask.shape
     sx, sy = width / problem.camera.size_px[0], height / problem.camera.size_px[1]

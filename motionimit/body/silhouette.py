@@ -13,7 +13,7 @@ from .rig import Posed, Rig
 from .solver import State
 
 SIGMA_CONTOUR = 0.01  # of person height
-LOOSE = 0.35  # weight of "the body is thinner than the mask" (clothes, hair) against "the body sticks out"
+LOOSE = 0.8  # weight of "the body is thinner than the mask" (clothes, hair) against "the body sticks out"
 CONTOUR_SHARE = 40.0  # all contour rows of a frame together weigh as much as this many landmarks
 
 

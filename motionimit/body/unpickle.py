@@ -1,4 +1,4 @@
-"""Read a pickled SMPL model without running anything in it: NumPy arrays, containers, and stand-ins for SciPy and chumpy get in."""
+"""Read a pickled SMPL model without running anything in it: NumPy arrays, containers, and stand-ins for SciPy's and chumpy's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pickle
 import re
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,21 +40,22 @@ class ChumpyArray(StandIn):
 
 
 class SparseArray(StandIn):
-    """SciPy's compressed column (csc), compressed row (csr) or coordinate (coo) matrix. Indices are checked, SciPy is not used."""
+    """SciPy's compressed column (csc), compressed row (csr) or coordinate (coo) matrix. Indices are checked; no SciPy."""
 
     kind = "coo"
 
     def value(self) -> np.ndarray:
         state = self.__dict__
-        rows, columns = (int(n) for n in state.get("_shape", state.get("shape")))
+        rows, columns = (int(n) for n in state["_shape" if "_shape" in state else "shape"])
         if rows * columns > MAX_ENTRIES or rows < 0 or columns < 0:
             raise ValueError("a sparse matrix is too large")
         dense = np.zeros((rows, columns))
         if self.kind == "coo":
             row, column = state["coords"] if "coords" in state else (state["row"], state["col"])
         else:
-            counts = np.diff(np.asarray(state["indptr"], np.int64))
-            major, minor = np.repeat(np.arange(len(counts)), counts), np.asarray(state["indices"], np.int64)
+            starts = np.asarray(state["indptr"], np.int64)
+            counts = starts[1:] - starts[:-1]
+            major, minor = np.arange(len(counts)).repeat(counts), np.asarray(state["indices"], np.int64)
             row, column = (minor, major) if self.kind == "csc" else (major, minor)
         np.add.at(dense, (np.asarray(row), np.asarray(column)), np.asarray(state["data"], float))
         return dense
@@ -121,13 +122,16 @@ _NAMES = {"numpy.ndarray": _ArrayClass, "builtins.object": object, "__builtin__.
 _SPARSE = {"csc": _Csc, "csr": _Csr, "coo": SparseArray}
 
 
-class SafeUnpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
+_PurePython: Any = pickle._Unpickler  # type: ignore[attr-defined]  # in every CPython, not in the type stubs
+
+
+class SafeUnpickler(_PurePython):
     """Raises `pickle.UnpicklingError` at the first name outside the short list above; nothing foreign is imported or called.
 
     Built on the pure-Python twin of `pickle.Unpickler`, because calls and state setting can be restricted there as well.
     """
 
-    dispatch = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: ClassVar[dict[int, Any]] = dict(_PurePython.dispatch)
 
     def __init__(self, file: Any) -> None:
         super().__init__(file, encoding="latin1")
@@ -148,7 +152,7 @@ class SafeUnpickler(pickle._Unpickler):  # type: ignore[name-defined, misc]
             raise pickle.UnpicklingError("it calls something unexpected")
         if function is bytearray and not all(isinstance(a, bytes | str) for a in arguments):
             raise pickle.UnpicklingError("it reserves memory in an unexpected way")
-        pickle._Unpickler.load_reduce(self)  # type: ignore[attr-defined]
+        super().load_reduce()
 
     def _restricted_build(self) -> None:
         state, target = self.stack.pop(), self.stack[-1]

@@ -1,4 +1,4 @@
-"""Rotations. They travel as matrices [.., 3, 3]; axis-angle and 6D are conversions. All functions batch and are safe under autograd."""
+"""Rotations travel as matrices [.., 3, 3]; axis-angle and 6D are conversions. All batch and are safe under autograd."""
 
 from __future__ import annotations
 

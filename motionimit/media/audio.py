@@ -27,7 +27,9 @@ COPIED = {
 }
 ENCODED = {"mp4": "aac", "mov": "aac", "mkv": "aac", "webm": "libopus"}
 # PyAV 14 opens an encoder even for a stream of copied packets, which fails for most codecs.
-_COPYABLE = ("aac",) if int(av.__version__.split(".")[0]) < 15 else tuple({codec for codecs in COPIED.values() for codec in codecs})
+_COPYABLE = (
+    ("aac",) if int(av.__version__.split(".")[0]) < 15 else tuple({codec for codecs in COPIED.values() for codec in codecs})
+)
 _OPUS_RATE_HZ = 48_000
 _AAC_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _PREROLL_S = Fraction(3, 100)  # a decoder needs the packet before the first one; the edit list of MP4 and MOV hides it
@@ -48,11 +50,13 @@ class AudioTrack(Protocol):
         """Release the source."""
 
 
-def open_audio(source: Path | None, output: Any, kind: str, fps: Fraction, start_s: float, warnings: list[str]) -> AudioTrack | None:
+def open_audio(
+    source: Path | None, output: Any, kind: str, fps: Fraction, start_s: float, warnings: list[str]
+) -> AudioTrack | None:
     """Add the sound of `source` to an open output container of `kind` (a key of `COPIED`); None where there is no sound.
 
-    Time 0 of the new file is the source's frame nearest to `start_s`, as for `VideoReader`. Sound that can't be used never stops the
-    video: it is left out with a line in `warnings`.
+    Time 0 of the new file is the source's frame nearest to `start_s`, as for `VideoReader`. Sound that can't be used never
+    stops the video: it is left out with a line in `warnings`.
     """
     if source is None or source.is_dir() or (source.is_file() and is_picture(source)):
         return None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class StreamFacts:
 
 
 def open_media(path: Path, kind: str = "video") -> Any:
-    """Open a local file for reading; the caller closes it. No address, playlist or name pattern is interpreted. Raises `BadInput`."""
+    """Open a local file, for the caller to close. No address, playlist or name pattern is interpreted. Raises `BadInput`."""
     options = {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS}
     try:
         return av.open(f"file:{path}", options=options, metadata_errors="replace")
@@ -114,16 +115,15 @@ def decoded(container: Any, stream: Any, warnings: list[str]) -> Iterator[Any]:
 
 def timed(container: Any, stream: Any, facts: StreamFacts, size_px: tuple[int, int], warnings: list[str]) -> Iterator[Picture]:
     """Frames from the container's present position as pictures of `size_px` (width, height; upright)."""
-    base, fps, count = stream.time_base, facts.info.fps, 0
-    for frame in decoded(container, stream, warnings):
+    base, fps = stream.time_base, facts.info.fps
+    for count, frame in enumerate(decoded(container, stream, warnings)):
         if facts.counted or frame.pts is None:
             time_s = Fraction(count) / fps
         else:
             time_s = frame.pts * (frame.time_base or base) - facts.origin_s
         length = getattr(frame, "duration", None) or 0
         length_s = length * base if length and not facts.counted else facts.length_s
-        yield Picture(time_s, length_s, lambda frame=frame: to_rgb(frame, size_px, facts.turn))
-        count += 1
+        yield Picture(time_s, length_s, partial(to_rgb, frame, size_px, facts.turn))
 
 
 def seek(container: Any, stream: Any, time_s: Fraction) -> None:

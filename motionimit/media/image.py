@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 
 from ..errors import BadInput
 from ..types import Photo
@@ -26,9 +27,9 @@ _bomb_lock = threading.Lock()
 def read_photo(path: Path | str) -> Photo:
     """Read a still upright, as sRGB of at most 4096 px on the long side.
 
-    Any format of Pillow; 16-bit, CMYK, palette and greyscale become 8-bit RGB; embedded colour profiles are honoured. The file's alpha
-    becomes the matte if it cuts something out: at least 1 % transparent, and what is opaque isn't just a rectangle (a screenshot
-    with rounded corners). `rgb` is left as stored under the transparent part. Raises `BadInput`.
+    Any format of Pillow; 16-bit, CMYK, palette and greyscale become 8-bit RGB; embedded colour profiles are honoured. The file's
+    alpha becomes the matte if it cuts something out: at least 1 % transparent, and what is opaque isn't just a rectangle (a
+    screenshot with rounded corners). `rgb` is left as stored under the transparent part. Raises `BadInput`.
     """
     path = check_input(path, "photo")
     rgb, alpha = read_pixels(path, "photo")
@@ -39,11 +40,13 @@ def read_photo(path: Path | str) -> Photo:
 def read_pixels(path: Path, kind: str, max_side_px: int = MAX_SIDE_PX) -> tuple[np.ndarray, np.ndarray | None]:
     """Decode a still to rgb [H, W, 3] uint8 and its alpha [H, W] uint8 or None. `kind` is for messages. Raises `BadInput`."""
     try:
-        with open_image(path) as image:
-            _check_size(image, path, kind)
-            image.draft(None, (max_side_px, max_side_px))  # JPEG decodes straight to 1/2, 1/4 or 1/8
-            image.load()
-            return upright_rgb(image, max_side_px)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on metadata, which are no concern of the user's
+            with open_image(path) as image:
+                _check_size(image, path, kind)
+                image.draft(None, (max_side_px, max_side_px))  # JPEG decodes straight to 1/2, 1/4 or 1/8
+                image.load()
+                return upright_rgb(image, max_side_px)
     except BadInput:
         raise
     except Image.UnidentifiedImageError:
@@ -88,7 +91,7 @@ def upright_rgb(image: Image.Image, max_side_px: int) -> tuple[np.ndarray, np.nd
 
 
 def write_png(path: Path | str, pixels: np.ndarray, text: dict[str, str] | None = None) -> None:
-    """Write rgb [H, W, 3] or rgba [H, W, 4] uint8 as PNG, whole or not at all; `text` goes into text chunks. Raises `BadInput`."""
+    """Write rgb [H, W, 3] or rgba [H, W, 4] uint8, whole or not at all; `text` goes into text chunks. Raises `BadInput`."""
     path = Path(path)
     check_folder_writable(path.parent, path)
     with whole_file(path) as temporary:

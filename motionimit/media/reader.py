@@ -55,9 +55,9 @@ class _ContainerSource:
 class VideoReader:
     """Frames of a video (or still, folder of stills, animated GIF) as a stream, upright, on a constant rate.
 
-    `start_s` is rounded to the nearest frame; `duration_s` and `max_frames` end the stream, whichever comes first; frames are reduced
-    to `max_side_px` on the long side while they are converted, which costs less than full size. `image_fps` is the rate of stills.
-    Each iteration decodes anew. After it, `warnings` says what was wrong with the file. Raises `BadInput`.
+    `start_s` is rounded to the nearest frame; `duration_s` and `max_frames` end the stream, whichever comes first; frames are
+    reduced to `max_side_px` on the long side while they are converted, which costs less than full size. `image_fps` is the rate
+    of stills. Each iteration decodes anew. After it, `warnings` says what was wrong with the file. Raises `BadInput`.
     """
 
     def __init__(
@@ -114,8 +114,10 @@ class VideoReader:
         if index == 0:
             raise BadInput(self._past_end(float(self._first / fps)))
         expected = self.frames
-        if expected is not None and index < expected - max(2, fps / 2):
-            self.warnings.append(f"the video ends after {float(index / fps):.2f} s of the {float(expected / fps):.2f} s that it states")
+        if expected is not None and index < expected - max(2, round(fps / 2)):
+            self.warnings.append(
+                f"the video ends after {float(index / fps):.2f} s of the {float(expected / fps):.2f} s that it states"
+            )
 
     def _past_end(self, start_s: float) -> str:
         length = f" of {self.info.duration_s:.2f} s" if self.info.duration_s else ""

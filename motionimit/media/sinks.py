@@ -1,4 +1,4 @@
-"""The kinds of output: one container file, an animated GIF, numbered PNGs, one PNG. Each writes to a temporary path it is given."""
+"""The kinds of output: a container file, an animated GIF, numbered PNGs, one PNG. Each writes to the temporary path it gets."""
 
 from __future__ import annotations
 
@@ -168,7 +168,14 @@ def _video_stream(output: Any, job: Job) -> Any:
     width, height = job.size_px
     if job.target.kind == "webm":
         codec, pixel_format = "libvpx-vp9", "yuva420p" if job.alpha else "yuv420p"
-        options = {"crf": str(job.encoding.crf + 7), "b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1", "lag-in-frames": "16"}
+        options = {
+            "crf": str(job.encoding.crf + 7),
+            "b": "0",
+            "deadline": "good",
+            "cpu-used": "5",
+            "row-mt": "1",
+            "lag-in-frames": "16",
+        }
         options["auto-alt-ref"] = "0" if job.alpha else "1"  # hidden frames and alpha exclude each other
     elif job.alpha:
         codec, pixel_format = "prores_ks", "yuva444p10le"

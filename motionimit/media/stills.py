@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from math import gcd
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,8 @@ class AnimationSource:
         except Exception as error:
             raise BadInput(f"The video {shown(path)} is damaged or incomplete ({reason(error)}); save it again.") from None
         total = sum(delays, Fraction(0))
-        fps = stated_rate(len(delays) / total, None)
+        milliseconds = gcd(*(int(delay * 1000) for delay in delays))
+        fps = stated_rate(len(delays) / total, Fraction(1000, milliseconds))
         scale = min(1.0, MAX_SIDE_PX / max(size))
         shown_size = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
         self.info = VideoInfo(path, shown_size, fps, max(1, round(total * fps)), float(total), has_audio=False)
@@ -90,7 +92,6 @@ class AnimationSource:
         try:
             with open_image(self._path) as image:
                 for frame in ImageSequence.Iterator(image):
-                    frame.load()
                     delay_s = _delay_s(frame)
                     rgb, alpha = upright_rgb(frame.copy(), MAX_SIDE_PX)
                     yield Picture(time_s, delay_s, fitted(rgb, alpha, size_px).copy)
@@ -119,7 +120,9 @@ def fitted(rgb: np.ndarray, alpha: np.ndarray | None, size_px: tuple[int, int]) 
         rgb = ((rgb * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
     if (rgb.shape[1], rgb.shape[0]) == size_px:
         return rgb
-    return np.asarray(Image.fromarray(rgb).resize(size_px, Image.Resampling.BOX if rgb.shape[1] > size_px[0] else Image.Resampling.BICUBIC))
+    return np.asarray(
+        Image.fromarray(rgb).resize(size_px, Image.Resampling.BOX if rgb.shape[1] > size_px[0] else Image.Resampling.BICUBIC)
+    )
 
 
 def _images_in(folder: Path) -> list[Path]:
@@ -136,5 +139,6 @@ def _natural(path: Path) -> list[tuple[int, int, str]]:
 
 
 def _delay_s(frame: Image.Image) -> Fraction:
+    frame.load()  # WebP and AVIF know the delay only then
     delay = Fraction(int(frame.info.get("duration") or 0), 1000)
     return delay if delay >= _SHORTEST_DELAY_S else _SLOW_DELAY_S

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 
 import numpy as np
 
@@ -12,30 +13,8 @@ DEFAULT_FPS = Fraction(25)  # for stills, and where a file states no rate
 HIGHEST_FPS = 240  # a stated rate above this is a time base, not a rate
 LONGEST_GAP_S = 30  # a longer jump of the time stamps is a fault of the file, not a pause
 
-_COMMON_RATES = tuple(
-    Fraction(n, d)
-    for n, d in (
-        (10, 1),
-        (12, 1),
-        (12000, 1001),
-        (15, 1),
-        (15000, 1001),
-        (16, 1),
-        (20, 1),
-        (24000, 1001),
-        (24, 1),
-        (25, 1),
-        (30000, 1001),
-        (30, 1),
-        (48, 1),
-        (50, 1),
-        (60000, 1001),
-        (60, 1),
-        (100, 1),
-        (120000, 1001),
-        (120, 1),
-        (240, 1),
-    )
+_COMMON_RATES = tuple(Fraction(n) for n in (10, 12, 15, 16, 20, 24, 25, 30, 48, 50, 60, 100, 120, 240)) + tuple(
+    Fraction(1000 * n, 1001) for n in (12, 15, 24, 30, 60, 120)
 )
 
 
@@ -51,15 +30,15 @@ class Picture:
 def stated_rate(average: Fraction | None, base: Fraction | None) -> Fraction:
     """The constant rate to put a file on, in frames per second.
 
-    `base` is the smallest rate that fits all time stamps, `average` is frames over duration. Constant-rate files have both equal up to
-    rounding, and a few lost frames lower the average only: then `base`, exactly. Where they differ by more than 5 % the rate varies:
-    then the average, or the common rate within 1 % of it.
+    `base` is the smallest rate that fits all time stamps, `average` is frames over duration. Constant-rate files have both equal
+    up to rounding, and lost or held frames lower the average only: then `base`, exactly, up to a third above the average. Beyond
+    that the rate varies freely: then the average, or the common rate within 1 % of it.
     """
     average = average if average and 0 < average <= HIGHEST_FPS else None
     base = base if base and 0 < base <= HIGHEST_FPS else None
     if average is None:
         return base or DEFAULT_FPS
-    if base is not None and abs(average / base - 1) <= Fraction(1, 20):
+    if base is not None and Fraction(19, 20) <= base / average <= Fraction(4, 3):
         return base
     nearest = min(_COMMON_RATES, key=lambda rate: abs(rate - average))
     return nearest if abs(nearest / average - 1) <= Fraction(1, 100) else average.limit_denominator(1001)
@@ -67,7 +46,7 @@ def stated_rate(average: Fraction | None, base: Fraction | None) -> Fraction:
 
 def frame_number(time_s: float | Fraction, fps: Fraction) -> int:
     """The number of the frame nearest to a time. Reader and writer both start there, so that sound and picture agree exactly."""
-    return round(Fraction(time_s) * fps)
+    return _slot(Fraction(time_s), fps)
 
 
 def steady(pictures: Iterable[Picture], warnings: list[str]) -> Iterator[Picture]:
@@ -89,22 +68,25 @@ def steady(pictures: Iterable[Picture], warnings: list[str]) -> Iterator[Picture
 
 
 def on_grid(pictures: Iterable[Picture], fps: Fraction, first: int) -> Iterator[Picture]:
-    """For every grid time k / fps from k = `first` on, the picture nearest in time; the last one until its length has passed.
+    """One picture for every grid time k / fps from k = `first` on, until the last one's length has passed.
 
-    A file that has this constant rate comes out unchanged, frame by frame; otherwise pictures are repeated or left out, and no
-    picture is off by more than half a frame.
+    Each picture takes the grid time nearest to its own and is held until the next one's. A file that has this constant rate comes
+    out unchanged, frame by frame, even with rounded time stamps; else pictures are repeated or left out, off by half a frame at most.
     """
     k, previous = first, None
     for picture in pictures:
         if previous is not None:
-            middle = (previous.time_s + picture.time_s) / 2
-            while k / fps < middle:
+            while k < _slot(picture.time_s, fps):
                 yield previous
                 k += 1
         previous = picture
     if previous is None:
         return
-    end = previous.time_s + min(previous.length_s, Fraction(LONGEST_GAP_S)) - 1 / (2 * fps)
-    while k / fps < max(end, previous.time_s + Fraction(1, 10**6)):
+    end_s = previous.time_s + min(previous.length_s, Fraction(LONGEST_GAP_S))
+    while k < max(_slot(end_s, fps), _slot(previous.time_s, fps) + 1):
         yield previous
         k += 1
+
+
+def _slot(time_s: Fraction, fps: Fraction) -> int:
+    return floor(time_s * fps + Fraction(1, 2))

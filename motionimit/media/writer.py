@@ -27,10 +27,10 @@ _POLL_S = 0.1
 class VideoWriter:
     """Writes pictures of one size at a constant rate, with the sound of another file, to any target of `check_output`.
 
-    Time 0 of the sound is the frame of `audio_from` nearest to `start_s`; the sound ends with the pictures, or after `duration_s`.
-    H.264 with an odd side is one pixel larger (the edge repeated). The result appears under its name only when `finish` (or the end
-    of the `with` block) succeeds; an exception or `abort` leaves nothing behind. `warnings` says what could not be kept.
-    Raises `BadInput` where something can't be written, also from later calls, since encoding runs in its own thread.
+    Time 0 of the sound is the frame of `audio_from` nearest to `start_s`; the sound ends with the pictures, or after
+    `duration_s`. H.264 with an odd side is one pixel larger (the edge repeated). The result appears under its name only when
+    `finish` (or the end of the `with` block) succeeds; an exception or `abort` leaves nothing behind. `warnings` says what could
+    not be kept. Raises `BadInput` where something can't be written, also from later calls: encoding runs in its own thread.
     """
 
     def __init__(
@@ -50,7 +50,9 @@ class VideoWriter:
         self._target = check_output(path, alpha)
         self._shape = (size_px[1], size_px[0], 4 if alpha else 3)
         self._temporary = temporary_beside(self._target.path)
-        job = Job(self._target, Fraction(fps), size_px, alpha, metadata or {}, encoding or Encoding(), audio_from, start_s, duration_s)
+        job = Job(
+            self._target, Fraction(fps), size_px, alpha, metadata or {}, encoding or Encoding(), audio_from, start_s, duration_s
+        )
         self._sink: Sink | None = None
         self._error: BaseException | None = None
         self._queue: queue.Queue[np.ndarray | None] = queue.Queue(_QUEUED_FRAMES)
@@ -60,11 +62,13 @@ class VideoWriter:
         except BaseException as error:
             self._remove()
             raise self._readable(error) from error
-        self._thread: threading.Thread | None = threading.Thread(target=self._work, args=(self._sink,), name="encode", daemon=True)
+        self._thread: threading.Thread | None = threading.Thread(
+            target=self._work, args=(self._sink,), name="encode", daemon=True
+        )
         self._thread.start()
 
     def write(self, pixels: np.ndarray) -> None:
-        """Hand over one picture, rgb [H, W, 3] or with `alpha` rgba [H, W, 4] uint8; it is copied. Waits while the encoder is behind."""
+        """Hand over one picture, rgb [H, W, 3] or with `alpha` rgba [H, W, 4] uint8; it is copied. Waits for a slow encoder."""
         if pixels.dtype != np.uint8 or pixels.shape != self._shape:
             raise ShapeError("pixels (uint8)", self._shape, tuple(pixels.shape))
         if self._thread is None:
@@ -73,7 +77,7 @@ class VideoWriter:
         self.frames += 1
 
     def finish(self) -> None:
-        """Complete the file and move it into place. Raises `BadInput`; then, and where no picture was written, nothing is left."""
+        """Complete the file and move it into place. Raises `BadInput`, also if no picture was written; then nothing is left."""
         if self._thread is None:
             return
         try:
@@ -94,9 +98,11 @@ class VideoWriter:
         if self._thread is None:
             return
         self._abandoned.set()
-        self._thread.join()
-        self._thread = None
-        self._remove()
+        try:
+            self._thread.join()
+        finally:  # a second Ctrl-C
+            self._thread = None
+            self._remove()
 
     def __enter__(self) -> VideoWriter:
         return self

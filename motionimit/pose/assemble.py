@@ -82,6 +82,7 @@ def build_track(
         part = slice(start, end)
         valid[part] &= ~_spikes(px[part], valid[part])
         repaired += repair_swaps(px[part], metres[part], confidence[part], valid[part], float(fps))
+        confidence[part] *= _steadiness(px[part], valid[part])
     confidence[~valid] = 0
     warnings = _bridge(px, metres, boxes, valid, cuts)
     if repaired:
@@ -101,6 +102,22 @@ def _spikes(px: np.ndarray, valid: np.ndarray) -> np.ndarray:
         size = max(torso_px(px[t - 1]), torso_px(px[t + 1]), 1.0)
         leap = np.linalg.norm(centre[1] - (centre[0] + centre[2]) / 2)
         out[t] = leap > 0.4 * size and leap > 2 * np.linalg.norm(centre[2] - centre[0])
+    return out
+
+
+def _steadiness(px: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """[T, 33] factor on confidence: 1 / (1 + (d / 0.25 torso)²), d the distance from the median of 5 frames, which a leap for a frame or
+    two exceeds and a swing's turning point does not."""
+    out = np.ones(px.shape[:2], np.float32)
+    frames = np.flatnonzero(valid)
+    if len(frames) < 5:
+        return out
+    seen = px[frames]
+    padded = np.concatenate((seen[:1], seen[:1], seen, seen[-1:], seen[-1:]))
+    median = np.median(np.stack([padded[k : k + len(seen)] for k in range(5)]), axis=0)
+    size = np.array([torso_px(p) for p in seen]).clip(1.0)
+    leap = np.linalg.norm(seen - median, axis=-1) / np.median(size)
+    out[frames] = 1 / (1 + (leap / 0.25) ** 2)
     return out
 
 

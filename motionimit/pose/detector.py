@@ -40,6 +40,9 @@ class PoseDetector(Protocol):
     def detect(self, rgb: np.ndarray, roi: Roi) -> Detection | None:
         """[H, W, 3] uint8 and the person's window → the person, or None where the window shows nobody."""
 
+    def people_mask(self, rgb: np.ndarray) -> np.ndarray | None:
+        """[H, W, 3] uint8 → [H, W] float32, 0..1: does a pixel belong to anybody; None if the estimator can't tell."""
+
     def close(self) -> None:
         """Give back what the estimator holds."""
 
@@ -61,18 +64,22 @@ node {
 }
 node { calculator: "FromImageCalculator" input_stream: "IMAGE:mask_image" output_stream: "IMAGE_CPU:mask" }
 """
+_SEGMENT = """
+input_stream: "image"  output_stream: "mask"
+node { calculator: "SelfieSegmentationCpu" input_stream: "IMAGE:image" output_stream: "SEGMENTATION_MASK:mask" }
+"""
 _FIND_FLOOR = 0.25  # the graph's own threshold; `find` filters above it
 
 
 class MediaPipeDetector:
-    """BlazePose "full" from the wheel's own models, as two stateless graphs on MediaPipe's public calculators.
+    """BlazePose "full" from the wheel's own models, and the selfie segmenter, as three stateless graphs on MediaPipe's public calculators.
 
     The legacy `Pose` solution returns one person, tracks by itself and warps each mask to the full frame; driving its two parts
     directly gives every person, exact windows for our tracker, and masks at no measurable cost. Use from one thread at a time.
     """
 
     def __init__(self) -> None:
-        self._graphs: tuple[Any, Any] | None = None
+        self._graphs: tuple[Any, Any, Any] | None = None
         self._whole: Any = None
 
     def find(self, rgb: np.ndarray, score: float = 0.5) -> list[Roi]:
@@ -108,6 +115,10 @@ class MediaPipeDetector:
             mask,
         )
 
+    def people_mask(self, rgb: np.ndarray) -> np.ndarray | None:
+        answer = self._run(2, {"image": np.ascontiguousarray(rgb)})
+        return None if answer.mask is None else np.array(answer.mask, np.float32)
+
     def close(self) -> None:
         graphs, self._graphs = self._graphs, None
         for graph in graphs or ():
@@ -120,7 +131,7 @@ class MediaPipeDetector:
                 self._graphs = self._open()
         return self._graphs[which].process(inputs)
 
-    def _open(self) -> tuple[Any, Any]:
+    def _open(self) -> tuple[Any, Any, Any]:
         from mediapipe.framework.formats import rect_pb2
         from mediapipe.python.solution_base import SolutionBase
 
@@ -129,9 +140,11 @@ class MediaPipeDetector:
         poser = SolutionBase(graph_config=_DETECT, side_inputs={"model_complexity": 1, "enable_segmentation": True})
         self._whole = rect_pb2.NormalizedRect(x_center=0.5, y_center=0.5, width=1.0, height=1.0)
         blank = np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8)
+        segmenter = SolutionBase(graph_config=_SEGMENT)
+        segmenter.process({"image": blank})
         finder.process({"image": blank})
         poser.process({"image": blank, "roi": self._whole})
-        return finder, poser
+        return finder, poser, segmenter
 
 
 def _inside(joints_px: np.ndarray, width: int, height: int, margin_px: float) -> np.ndarray:

@@ -28,25 +28,55 @@ def track_photo(photo: Photo, detector: PoseDetector | None = None, person: int 
     """
     own = MediaPipeDetector() if detector is None else None
     used: PoseDetector = own if own is not None else detector  # type: ignore[assignment]
+    height, width = photo.rgb.shape[:2]
     try:
         chosen = choose(_everyone(photo.rgb, used), person, str(photo.path))
         detection = _refined(photo.rgb, used, chosen.detection)
+        box = box_of(detection, width, height)
+        require_height(float(box[3] - box[1]), MIN_HEIGHT_PHOTO_PX, str(photo.path))
+        mask = photo.matte if photo.matte is not None else _mask(photo.rgb, used, detection, box)
     finally:
         if own is not None:
             own.close()
-    height, width = photo.rgb.shape[:2]
-    box = box_of(detection, width, height)
-    require_height(float(box[3] - box[1]), MIN_HEIGHT_PHOTO_PX, str(photo.path))
-    mask = photo.matte
     if mask is None:
-        if detection.mask is None:
-            raise BadInput(f"the pose estimator gives no mask for {photo.path}; use a photo whose background is transparent")
-        mask = paste(detection.mask, detection.roi, width, height)
+        raise BadInput(f"the pose estimator gives no mask for {photo.path}; use a photo whose background is transparent")
     arrays = (box, detection.joints_px, detection.joints_m, detection.confidence)
     box_t, px, metres, confidence = (torch.from_numpy(np.ascontiguousarray(a, np.float32))[None] for a in arrays)
     masks = torch.from_numpy(np.ascontiguousarray(mask, np.float32))[None, None]
     seen = torch.ones(1, dtype=torch.bool)
     return PersonTrack((width, height), Fraction(1), box_t, px, metres, confidence, seen, (), (0,), masks)
+
+
+def _mask(rgb: np.ndarray, detector: PoseDetector, detection: Detection, box: np.ndarray) -> np.ndarray | None:
+    """[H, W] float32: the mean of the landmark network's mask, which knows this person but cuts clothes off, and a segmenter's, which
+    knows clothes and hair but not whose they are. About one half where they disagree: `refine_matte` decides there by colour."""
+    if detection.mask is None:
+        return None
+    height, width = rgb.shape[:2]
+    mask = paste(detection.mask, detection.roi, width, height)
+    tall = float(box[3] - box[1])
+    head = detection.joints_px[:11].mean(0)
+    whole = (box[0] - 0.1 * tall, box[1] - 0.1 * tall, box[2] + 0.1 * tall, box[3] + 0.1 * tall)
+    upper = (head[0] - 0.21 * tall, head[1] - 0.19 * tall, head[0] + 0.21 * tall, head[1] + 0.23 * tall)
+    second = np.zeros_like(mask)
+    for window, weight in ((whole, 1.0), (upper, 0.7)):
+        x0, y0, x1, y1 = (int(np.clip(v, 0, m)) for v, m in zip(window, (width, height, width, height), strict=True))
+        if min(x1 - x0, y1 - y0) < 32:
+            continue
+        part = detector.people_mask(rgb[y0:y1, x0:x1])
+        if part is None:
+            return mask
+        share = weight * _faded(y1 - y0, x1 - x0, window is upper)
+        second[y0:y1, x0:x1] += (part - second[y0:y1, x0:x1]) * share
+    return (mask + second) / 2
+
+
+def _faded(height: int, width: int, fade: bool) -> np.ndarray:
+    """[height, width] weight of a window that ends softly, so that no edge of it shows."""
+    if not fade:
+        return np.ones((height, width), np.float32)
+    ramps = [np.clip(np.minimum(np.arange(n) + 1, n - np.arange(n)) / (0.2 * n), 0, 1) for n in (height, width)]
+    return (ramps[0][:, None] * ramps[1]).astype(np.float32)
 
 
 def _everyone(rgb: np.ndarray, detector: PoseDetector) -> list[Person]:

@@ -17,7 +17,7 @@ from .detector import LEFT_RIGHT
 _BODY = np.array([11, 13, 15, 23, 25, 27, 31])  # left landmarks; their twins are the right ones
 _ARMS = np.array([13, 15, 19])
 _LEGS = np.array([25, 27, 31])
-_PRIOR_PER_S = {"body": 4.0, "limb": 6.0}  # a kink costs up to 4, so mirrored stretches beyond about a second are believed
+_PRIOR_PER_S = {"body": 3.0, "limb": 12.0}  # a kink costs up to 4, so mirrored stretches beyond a second (limbs: .2 s) are believed
 _CAP = 1.0  # torso lengths or half metres: beyond, all jumps are alike
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import BadInput, MissingModel
 from .assets import LABELS, AssetLibrary, Garment
-from .skeleton import Skeleton, joint_of_bone, skin, skinning_transforms
+from .skeleton import Skeleton, fold_matrix, skin, skinning_transforms
 
 EYE_VERTICES = (14598, 14741)  # of the base mesh, inclusive: replaced by the separate eye mesh
 MATERIALS = ("skin", "cloth", "leather", "hair", "eye")
@@ -28,7 +28,8 @@ class PersonSpec:
     tints: dict[str, tuple[float, float, float]] = field(default_factory=dict)  # linear RGB factors per garment (or "skin")
     textures: dict[str, np.ndarray] = field(default_factory=dict)  # [H, W, 4] linear RGBA instead of a garment's own texture
     inflate_m: dict[str, float] = field(default_factory=dict)  # moved outwards along the normals, where a top covers a bottom
-    finger_curl_deg: float = 22.0  # per finger joint; straight fingers look like a mannequin's
+    scale: float = 0.945  # Anny's average adult is 1.80 m tall
+    finger_curl_deg: float = 9.0  # per finger joint; straight fingers look like a mannequin's
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,7 @@ class BodyFactory:
         index, value = self.model.vertex_bone_indices.numpy(), self.model.vertex_bone_weights.numpy()
         self.bone_weights = np.zeros((len(index), len(self.bones)))
         np.add.at(self.bone_weights, (np.arange(len(index))[:, None], index), value)
-        fold = np.zeros((len(self.bones), 24))
-        fold[np.arange(len(self.bones)), [joint_of_bone(b) for b in self.bones]] = 1.0
-        self.joint_weights = self.bone_weights @ fold
+        self.joint_weights = self.bone_weights @ fold_matrix(self.bones)
 
     def rest(self, phenotype: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
         """Rest vertices [19158, 3] and bone heads [104, 3] in the y-up frame, metres."""
@@ -101,7 +100,8 @@ _ANNY_TO_Y_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])  # row vectors: (
 
 def build_person(spec: PersonSpec, library: AssetLibrary, factory: BodyFactory) -> Person:
     """Fit every garment of `spec` to the body and hide what they cover. Raises `BadInput` for an unknown or unlicensed asset."""
-    base, heads = factory.rest(spec.phenotype)
+    base, heads = (spec.scale * points for points in factory.rest(spec.phenotype))
+    base, heads = base - heads[factory.bones.index("root")], heads - heads[factory.bones.index("root")]
     garments = sorted((library.garment(n) for n in (*spec.garments, "eyes_low-poly")), key=lambda g: g.binding.z_depth)
     hidden = np.zeros(len(base), bool)
     layers = []

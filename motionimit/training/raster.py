@@ -12,22 +12,24 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from ..runtime import init_warp
+
 _FACE_BITS = 24
 _DEPTH_UNIT = 1e-7  # metres per key step: 2^39 steps reach 55 km, one face id needs 24 bits
 _EMPTY = 2**62
 
-wp.config.quiet = True
+init_warp()
 
 
 @wp.kernel
 def _rasterize(
-    xyw: wp.array(dtype=wp.vec3),
-    faces: wp.array(dtype=wp.vec3i),
+    xyw: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
+    faces: wp.array(dtype=wp.vec3i),  # type: ignore[valid-type]
     orthographic: int,
-    floor_key: wp.array2d(dtype=wp.int64),
-    ceiling_key: wp.array2d(dtype=wp.int64),
-    out: wp.array2d(dtype=wp.int64),
-):
+    floor_key: wp.array2d(dtype=wp.int64),  # type: ignore[valid-type]
+    ceiling_key: wp.array2d(dtype=wp.int64),  # type: ignore[valid-type]
+    out: wp.array2d(dtype=wp.int64),  # type: ignore[valid-type]
+) -> None:
     """One thread per face. xyw holds pixel x, y and 1/depth (or depth itself when orthographic; ≤ 0 is clipped)."""
     i = wp.tid()
     f = faces[i]

@@ -22,7 +22,7 @@ from .texture import MipTexture
 HAIR_LAYERS = 10
 _ALPHA_CUT = 0.1  # fainter hair texels are only specks
 _WRAP = {"skin": (0.42, 0.26, 0.2), "hair": (0.35,) * 3, "eye": (0.3,) * 3, "cloth": (0.12,) * 3, "leather": (0.05,) * 3}
-_GLOSS = {"skin": (0.05, 18.0), "hair": (0.025, 20.0), "eye": (0.6, 90.0), "cloth": (0.008, 8.0), "leather": (0.12, 30.0)}
+_GLOSS = {"skin": (0.05, 18.0), "hair": (0.008, 20.0), "eye": (0.6, 90.0), "cloth": (0.008, 8.0), "leather": (0.12, 30.0)}
 
 
 @dataclass(frozen=True, slots=True)

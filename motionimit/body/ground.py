@@ -1,0 +1,136 @@
+"""The photo as a stage: its floor, its room to move, and when a driver's feet leave their own floor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d, percentile_filter
+
+from ..geometry.camera import Camera
+from .initialise import shots
+from .residuals import image_normals
+from .rig import Posed
+
+DEPTH_SHARE = 0.5  # of the driver's motion in depth: monocular depth is the least certain part of a fit
+FEET, EARS = [29, 30, 31, 32], [7, 8]
+CROWN_M = 0.14  # above the ears
+MARGIN = 0.015  # of the frame's height, kept free
+HALF_WIDTH_M = 0.35  # of a person with arms a little away
+NEARER, FARTHER = 1.4, 0.5  # apparent size against the photo's, at most and at least
+STEP_BACK = 1.35  # at most, to bring a head into the frame that the photo's pose kept lower
+FLOOR_WINDOW_S = 3.0
+FLOOR_SPREAD_M = 0.15  # depth spread of a walk at which half of the measured slope is believed
+FLOOR_PERCENTILE = 25
+NOISE_M = 0.04  # heights above the floor well below this are fit noise
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a fitted photo fixes."""
+
+    root_m: np.ndarray  # [3] the pelvis
+    floor_m: float  # height of the lowest point of the feet
+    feet_seen: bool
+    head_seen: bool
+    camera: Camera
+
+    def stepped_back(self, root: np.ndarray, posed: Posed) -> np.ndarray:
+        """Roots [T, 3], moved away along the line of sight where the head would leave a frame that held the photo's head."""
+        room = self.camera.center_px[1] - MARGIN * self.camera.size_px[1]
+        if not self.head_seen or not self.feet_seen or room <= 0:
+            return root
+        crown = root[:, 1] + posed.points_m[:, EARS, 1].max(1) - posed.positions_m[:, 0, 1] + CROWN_M
+        needed = np.percentile(self.camera.focal_px * crown / room / -root[:, 2], 90)
+        return root * np.array([1, 0, 1]) * np.clip(needed, 1, STEP_BACK) + root * np.array([0, 1, 0])
+
+
+def stage_of(photo: Posed, camera: Camera) -> Stage:
+    """The stage of a fitted photo (T = 1)."""
+    points = photo.points_m[0]
+    xy, _ = image_normals(points, camera)
+    crown, _ = image_normals(points[EARS].mean(0) + [0, CROWN_M, 0], camera)
+    return Stage(
+        photo.positions_m[0, 0],
+        float(points[FEET, 1].min()),
+        bool((xy[FEET, 1] < camera.size_px[1] * 1.02).any()),
+        bool(crown[1] > -MARGIN * camera.size_px[1]),
+        camera,
+    )
+
+
+def floor_slope(points_m: np.ndarray, cuts: tuple[int, ...]) -> np.ndarray:
+    """Slope dy/dz [T] of the driver's floor in its camera's axes, one value per shot, from points [T, K, 3].
+
+    A camera that looks down sees farther floor higher (negative slope). It shows only where the person walks in depth, so it is
+    the ridge estimate over the frames' lowest points, and 0 for who stays in place. Errors of depth move points along the line
+    of sight, which looks like a floor that falls with distance: positive slopes are not believed.
+    """
+    out = np.zeros(len(points_m))
+    for shot in shots(len(points_m), cuts):
+        points = points_m[shot]
+        slope = 0.0
+        for _ in range(4):
+            low = (points[..., 1] - slope * points[..., 2]).argmin(1)
+            y, z = np.take_along_axis(points[..., 1:], low[:, None, None], 1)[:, 0].T
+            rest = y - slope * z
+            keep = rest <= np.percentile(rest, 70)  # frames in the air don't vote
+            yc, zc = y[keep] - y[keep].mean(), z[keep] - z[keep].mean()
+            ridge = len(zc) * FLOOR_SPREAD_M**2
+            slope = float(np.clip((yc @ zc) / (zc @ zc + ridge), -0.6, 0.0))
+        out[shot] = slope
+    return out
+
+
+def floor_clearance(lowest_m: np.ndarray, fps: float, cuts: tuple[int, ...]) -> np.ndarray:
+    """How far [T] the lowest point of a body [T] is above its floor: 0 while it stands, the height of a jump while it doesn't.
+
+    The floor is a low percentile over three seconds, which follows slow drift of depth; heights around 4 cm and less are taken
+    for noise, smoothly.
+    """
+    out = np.zeros(len(lowest_m))
+    for shot in shots(len(lowest_m), cuts):
+        low = lowest_m[shot]
+        size = max(3, round(FLOOR_WINDOW_S * fps) | 1)
+        floor = percentile_filter(low, FLOOR_PERCENTILE, size=min(size, 2 * len(low) + 1), mode="nearest")
+        floor = gaussian_filter1d(floor, fps / 3, mode="nearest")
+        above = np.maximum(low - floor, 0)
+        out[shot] = above**3 / (above**2 + NOISE_M**2)
+    return out
+
+
+def travel(root_m: np.ndarray, ratio: float, cuts: tuple[int, ...]) -> np.ndarray:
+    """Horizontal way [T, 3] from each shot's start, scaled by the leg-length ratio, half of it in depth; 0 in height."""
+    out = np.zeros_like(root_m)
+    for shot in shots(len(root_m), cuts):
+        out[shot] = (root_m[shot] - np.median(root_m[shot][:5], 0)) * ratio * (1, 0, DEPTH_SHARE)
+    return out
+
+
+def in_frame(root_m: np.ndarray, stage: Stage) -> np.ndarray:
+    """Roots [T, 3] with depth softly limited and horizontal travel shrunk and shifted as a whole so that the person stays in view."""
+    out = root_m.copy()
+    camera, home = stage.camera, -stage.root_m[2]
+    nearest = home / NEARER
+    below = camera.size_px[1] * (1 - MARGIN / 3) - camera.center_px[1]
+    if stage.feet_seen and stage.floor_m < 0 < below:
+        nearest = min(home, max(nearest, -camera.focal_px * stage.floor_m / below))
+    depth = _soft_floor(-out[:, 2], nearest, 0.05)
+    out[:, 2] = np.maximum(-home / FARTHER, -depth)
+    margin_px = min(0.35 * camera.size_px[0], camera.focal_px * HALF_WIDTH_M / home)
+    edges = (np.array([margin_px, camera.size_px[0] - margin_px]) - camera.center_px[0]) * home / camera.focal_px
+    left, right = min(edges[0], stage.root_m[0]), max(edges[1], stage.root_m[0])
+    way = out[:, 0] - stage.root_m[0]
+    low, high = np.percentile(way, [2, 98])
+    if high - low > right - left:
+        way = way * (right - left) / (high - low)
+        low, high = np.percentile(way, [2, 98])
+    shift = np.clip(0, left - stage.root_m[0] - low, right - stage.root_m[0] - high)
+    out[:, 0] = stage.root_m[0] + way + shift
+    return out
+
+
+def _soft_floor(value: np.ndarray, floor: float, softness: float) -> np.ndarray:
+    """max(value, floor) with a rounded corner."""
+    d = value - floor
+    return floor + (d + np.sqrt(d * d + softness * softness)) / 2

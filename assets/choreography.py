@@ -68,18 +68,19 @@ SIDE, FLAT = (0.93, 0.06, 0.12), (0.20, -0.50, -0.85)
 HIGH, WIDE = (0.34, 0.86, 0.16), (0.90, -0.10, -0.35)
 OVER = (-0.18, 0.82, 0.24)
 CHEST_HAND = (-0.22, -0.22, 0.50)
+REACH = (0.62, 0.05, 0.62)
 FRONT = (0.10, 0.02, 0.93)
 HIP_HAND = (0.16, -0.62, 0.02)
 ARMS = {
     "L": (
         (0, REST, LOW), (0.9, GROOVE, BENT), (1.7, BACK, LOW), (2.8, CHEST_HAND, BENT), (3.4, SIDE, FLAT), (4.0, (0.7, 0.5, 0.3), FLAT),
         (4.7, HIGH, WIDE), (5.2, OVER, WIDE), (5.7, HIGH, WIDE), (6.3, SIDE, FLAT), (7.0, CHEST_HAND, BENT), (8.2, CHEST_HAND, BENT),
-        (8.9, SIDE, FLAT), (9.45, BACK, LOW), (9.95, HIGH, WIDE), (10.5, SIDE, FLAT), (11.3, HIGH, WIDE), (12, (0.42, 0.84, 0.14), WIDE),
+        (8.9, SIDE, FLAT), (9.4, BACK, LOW), (9.68, REACH, FLAT), (9.95, HIGH, WIDE), (10.5, SIDE, FLAT), (11.3, HIGH, WIDE), (12, (0.42, 0.84, 0.14), WIDE),
     ),
     "R": (
         (0, REST, LOW), (0.9, BACK, LOW), (1.7, GROOVE, BENT), (2.4, SIDE, FLAT), (2.9, (0.8, 0.5, 0.15), FLAT), (3.6, FRONT, BENT),
         (4.1, (0.5, 0.4, 0.6), FLAT), (4.7, OVER, WIDE), (5.2, HIGH, WIDE), (5.7, OVER, WIDE), (6.3, FRONT, BENT), (7.0, CHEST_HAND, BENT),
-        (8.2, CHEST_HAND, BENT), (8.9, SIDE, FLAT), (9.45, BACK, LOW), (9.95, HIGH, WIDE), (10.5, SIDE, FLAT), (11.2, HIP_HAND, OUT), (12, HIP_HAND, OUT),
+        (8.2, CHEST_HAND, BENT), (8.9, SIDE, FLAT), (9.4, BACK, LOW), (9.68, REACH, FLAT), (9.95, HIGH, WIDE), (10.5, SIDE, FLAT), (11.2, HIP_HAND, OUT), (12, HIP_HAND, OUT),
     ),
 }  # fmt: skip
 

@@ -62,16 +62,16 @@ def make_dance(library: AssetLibrary, factory: BodyFactory, path: Path) -> None:
     rng = np.random.default_rng(SEED + 1)
     person = build_person(man(library), library, factory)
     camera = Camera.for_image(*CLIP_PX)
-    height, distance = 1.12, 4.55
+    height, distance = 1.06, 3.9
     wall = surfaces.plaster(rng)
     wall = surfaces.hang(wall, poster(rng, ("#e8d9b8", "#c8553d", "#28536b", "#f2b134")), (-0.95, 2.15), (0.62, 0.86))
     wall = surfaces.hang(wall, poster(rng, ("#dfe7e2", "#3c6e71", "#d9a05b", "#284b63")), (0.85, 2.2), (0.8, 0.8))
     backdrop = room(camera, surfaces.planks(rng), wall, -height, -distance - 1.5)
-    light = Lighting((-0.7, 1.2, 0.9), key_rgb=(1.75, 1.6, 1.4), sky_rgb=(0.8, 0.8, 0.82), horizon_rgb=(0.6, 0.58, 0.55), key_size=0.09)
+    light = Lighting((-0.7, 1.2, 0.9), key_rgb=(1.75, 1.6, 1.4), sky_rgb=(0.95, 0.94, 0.92), horizon_rgb=(0.74, 0.71, 0.66), key_size=0.09)
     renderer = PersonRenderer(person)
     times = np.arange(FRAMES) / float(FPS)
     rotations, translations = choreography.dance(person.joints_m, person.sole_m, times)
-    offset = np.array([-0.02, -height, -distance])
+    offset = np.array([0.04, -height, -distance])
     frames = (shot(renderer, r, t + offset, camera, light, backdrop, rng) for r, t in zip(rotations, translations, strict=True))
     encode(path, frames, music.song(float(FRAMES / FPS), SEED))
 

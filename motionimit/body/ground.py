@@ -22,7 +22,7 @@ STEP_BACK = 1.35  # at most, to bring a head into the frame that the photo's pos
 FLOOR_WINDOW_S = 3.0
 FLOOR_SPREAD_M = 0.15  # depth spread of a walk at which half of the measured slope is believed
 FLOOR_PERCENTILE = 25
-NOISE_M = 0.04  # heights above the floor well below this are fit noise
+NOISE_M = 0.06  # heights above the floor well below this are fit noise
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def stage_of(photo: Posed, camera: Camera) -> Stage:
     """The stage of a fitted photo (T = 1)."""
     points = photo.points_m[0]
     xy, _ = image_normals(points, camera)
-    crown, _ = image_normals(points[EARS].mean(0) + [0, CROWN_M, 0], camera)
+    crown, _ = image_normals(points[EARS].mean(0) + np.array([0, CROWN_M, 0]), camera)
     return Stage(
         photo.positions_m[0, 0],
         float(points[FEET, 1].min()),
@@ -85,7 +85,7 @@ def floor_slope(points_m: np.ndarray, cuts: tuple[int, ...]) -> np.ndarray:
 def floor_clearance(lowest_m: np.ndarray, fps: float, cuts: tuple[int, ...]) -> np.ndarray:
     """How far [T] the lowest point of a body [T] is above its floor: 0 while it stands, the height of a jump while it doesn't.
 
-    The floor is a low percentile over three seconds, which follows slow drift of depth; heights around 4 cm and less are taken
+    The floor is a low percentile over three seconds, which follows slow drift of depth; heights around 6 cm and less are taken
     for noise, smoothly.
     """
     out = np.zeros(len(lowest_m))
@@ -108,7 +108,7 @@ def travel(root_m: np.ndarray, ratio: float, cuts: tuple[int, ...]) -> np.ndarra
 
 
 def in_frame(root_m: np.ndarray, stage: Stage) -> np.ndarray:
-    """Roots [T, 3] with depth softly limited and horizontal travel shrunk and shifted as a whole so that the person stays in view."""
+    """Roots [T, 3] with depth softly limited and travel shrunk and shifted as a whole, so that the person stays in view."""
     out = root_m.copy()
     camera, home = stage.camera, -stage.root_m[2]
     nearest = home / NEARER

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from ..geometry.camera import Camera
@@ -127,7 +129,7 @@ def place(shaped: Shaped, rotations: np.ndarray, seen: Observations, camera: Cam
 def shots(frames: int, cuts: tuple[int, ...]) -> list[slice]:
     """The clip's shots as slices."""
     edges = [0, *sorted(c for c in set(cuts) if 0 < c < frames), frames]
-    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
 def bridge(rotations: np.ndarray, seen: np.ndarray, cuts: tuple[int, ...]) -> None:
@@ -139,7 +141,7 @@ def bridge(rotations: np.ndarray, seen: np.ndarray, cuts: tuple[int, ...]) -> No
             continue
         rotations[shot.start : known[0]] = rotations[known[0]]
         rotations[known[-1] + 1 : shot.stop] = rotations[known[-1]]
-        for a, b in zip(known[:-1], known[1:], strict=True):
+        for a, b in pairwise(known):
             if b - a > 1:
                 turn = so3.log(rotations[b] @ rotations[a].swapaxes(-1, -2))
                 part = (np.arange(a + 1, b) - a) / (b - a)

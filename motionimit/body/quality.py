@@ -70,7 +70,7 @@ def measure_fit(track: PersonTrack, params: BodyParams, model: BodyModel, warnin
 
 
 def jitter_mm(joints_m: np.ndarray, cuts: tuple[int, ...]) -> float:
-    """Mean length of the second difference of joints [T, J, 3], in mm per frame², not across cuts; 0 where there are too few frames."""
+    """Mean length of the second difference of joints [T, J, 3] in mm per frame², not across cuts; 0 for too few frames."""
     second = [np.linalg.norm(np.diff(joints_m[s], 2, axis=0), axis=-1).ravel() for s in shots(len(joints_m), cuts)]
     flat = np.concatenate(second)
     return float(flat.mean() * 1000) if len(flat) else 0.0

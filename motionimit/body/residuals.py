@@ -13,10 +13,10 @@ import numpy as np
 from ..geometry.camera import Camera
 from .rig import PARAMS, Posed
 
-BONES = np.array(
-    [(11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26), (26, 28), (11, 12), (23, 24), (23, 11), (24, 12)]
-    + [(29, 31), (30, 32), (15, 19), (16, 20), (15, 17), (16, 18), (7, 8), (7, 0), (8, 0)]
-)
+LIMB_BONES = [(11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26), (26, 28)]
+TORSO_BONES = [(11, 12), (23, 24), (23, 11), (24, 12)]
+END_BONES = [(29, 31), (30, 32), (15, 19), (16, 20), (15, 17), (16, 18), (7, 8), (7, 0), (8, 0)]  # feet, hands, head
+BONES = np.array([*LIMB_BONES, *TORSO_BONES, *END_BONES])
 """Landmark pairs whose 3D direction is trusted."""
 DEPTH_TRUST = 0.5  # monocular depth of a direction against its image-plane part
 SIGMA_BONE_M = 0.12

@@ -70,7 +70,7 @@ def _posed(rig: Rig, params: BodyParams) -> Posed:
 
 
 def _turn_with_sight(rotations: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
-    """Turn roots in place about the vertical, so that a body moved from `before` [T, 3] to `after` shows the camera the same side."""
+    """Turn roots in place about the vertical, so that a body moved from `before` [T, 3] to `after` shows the same side."""
     angle = np.arctan2(before[:, 0], -before[:, 2]) - np.arctan2(after[:, 0], -after[:, 2])
     c, s, zero, one = np.cos(angle), np.sin(angle), np.zeros(len(angle)), np.ones(len(angle))
     turn = np.stack([np.stack([c, zero, s], -1), np.stack([zero, one, zero], -1), np.stack([-s, zero, c], -1)], -2)

@@ -18,7 +18,7 @@ CONTOUR_SHARE = 40.0  # all contour rows of a frame together weigh as much as th
 
 
 def coverage(xy_px: np.ndarray, faces: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-    """Pixels whose centre lies in any triangle: bool [h, w]. `xy_px` [V, 2], `faces` [F, 3]; closed meshes, so one side is enough."""
+    """Pixels whose centre lies in any triangle: bool [h, w]. `xy_px` [V, 2]; the mesh is closed: one side will do."""
     width, height = size_px
     tri = xy_px[faces]
     ab, ac = tri[:, 1] - tri[:, 0], tri[:, 2] - tri[:, 0]

@@ -1,4 +1,4 @@
-"""Rotations in NumPy float64 for the solver. The library's tensor versions are in `geometry.rotation`; these differ only in kind of array."""
+"""Rotations in NumPy float64 for the solver. The tensor versions are in `geometry.rotation`."""
 
 from __future__ import annotations
 

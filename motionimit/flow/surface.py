@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -34,6 +34,10 @@ class Surface:
         check_shape("layer", self.layer, ("F",), axes)
         check_shape("bias_m", self.bias_m, ("F",), axes)
         check_shape("confidence", self.confidence, ("F",), axes)
+
+    def to(self, device: torch.device) -> Surface:
+        """The same surface on another device."""
+        return Surface(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
 
 def top_bones(weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .local_color import soften_by_color
+from .local_color import follow_colors
 from .sampling import alpha_in_band, spread
 
 SEGMENT_PX = 448
@@ -34,7 +34,7 @@ def refine_matte(rgb: np.ndarray, mask: np.ndarray, box: np.ndarray) -> np.ndarr
     image, prior = _shrunk(part, scale), _shrunk(coarse, scale)
     tall = float(box[3] - box[1]) * scale
     shape = _segment(image, prior, tall)
-    alpha = alpha_in_band(image, shape, prior, tall)
+    alpha = alpha_in_band(image, shape, tall)
     alpha = _without_islands(alpha, prior)
     out = np.zeros((height, width), np.float32)
     full = alpha if scale == 1 else _enlarged(alpha, part)
@@ -81,7 +81,7 @@ def _segment(image: np.ndarray, prior: np.ndarray, tall: float) -> np.ndarray:
     """[h, w] float32 probability on the colours' borders, found small and brought back to the image's size."""
     scale = min(SEGMENT_PX / max(image.shape[:2]), 1.0)
     small, guess = _shrunk(image, scale), _shrunk(prior, scale)
-    shape = soften_by_color(small, guess, tall * scale, _OUTWARD, _INWARD)
+    shape = follow_colors(small, guess, tall * scale, _OUTWARD, _INWARD)
     if scale == 1:
         return shape
     return cv2.resize(shape, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)

@@ -1,6 +1,6 @@
 """Render the sample photo and the sample dance clip from CC0 assets. See README.md beside this file.
 
-    python assets/make_samples.py --assets FOLDER [--out assets] [--only photo|dance]
+python assets/make_samples.py --assets FOLDER [--out assets] [--only photo|dance]
 """
 
 from __future__ import annotations
@@ -48,11 +48,19 @@ def make_photo(library: AssetLibrary, factory: BodyFactory, path: Path) -> None:
     rng = np.random.default_rng(SEED)
     person = build_person(woman(library), library, factory)
     camera = Camera.for_image(*PHOTO_PX)
-    height, distance = 0.90, 3.2
+    height, distance = 0.87, 3.0
     rotations, translation = standing(person)
     backdrop = room(camera, surfaces.slabs(rng), surfaces.bricks(rng), -height, -distance - 1.3)
     light = Lighting((0.75, 1.15, 0.95), key_size=0.05)
-    picture = shot(PersonRenderer(person, supersample=3), rotations, translation + [0, -height, -distance], camera, light, backdrop, rng)
+    picture = shot(
+        PersonRenderer(person, supersample=3),
+        rotations,
+        translation + np.array([0.0, -height, -distance]),
+        camera,
+        light,
+        backdrop,
+        rng,
+    )
     if not cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 93]):
         raise SystemExit(f"cannot write {path}")
 
@@ -67,7 +75,9 @@ def make_dance(library: AssetLibrary, factory: BodyFactory, path: Path) -> None:
     wall = surfaces.hang(wall, poster(rng, ("#e8d9b8", "#c8553d", "#28536b", "#f2b134")), (-0.95, 2.15), (0.62, 0.86))
     wall = surfaces.hang(wall, poster(rng, ("#dfe7e2", "#3c6e71", "#d9a05b", "#284b63")), (0.85, 2.2), (0.8, 0.8))
     backdrop = room(camera, surfaces.planks(rng), wall, -height, -distance - 1.5)
-    light = Lighting((-0.7, 1.2, 0.9), key_rgb=(1.75, 1.6, 1.4), sky_rgb=(0.95, 0.94, 0.92), horizon_rgb=(0.74, 0.71, 0.66), key_size=0.09)
+    light = Lighting(
+        (-0.7, 1.2, 0.9), key_rgb=(1.75, 1.6, 1.4), sky_rgb=(0.95, 0.94, 0.92), horizon_rgb=(0.74, 0.71, 0.66), key_size=0.09
+    )
     renderer = PersonRenderer(person)
     times = np.arange(FRAMES) / float(FPS)
     rotations, translations = choreography.dance(person.joints_m, person.sole_m, times)
@@ -101,7 +111,7 @@ def man(library: AssetLibrary) -> PersonSpec:
 def printed_shirt(path: Path) -> np.ndarray:
     """The blue T-shirt in coral, its print replaced by a sun over waves. [1024, 1024, 4] linear RGBA."""
     rgba = load_texture(path, (1.0, 1.0, 1.0))
-    srgb = cv2.imread(str(path))[..., ::-1].copy()
+    srgb = read_srgb(path)
     size = srgb.shape[0]
     top, bottom, left, right = (int(f * size) for f in (0.155, 0.315, 0.712, 0.868))
     patch = srgb[top:bottom, left - (right - left) : left]
@@ -126,6 +136,14 @@ def printed_shirt(path: Path) -> np.ndarray:
     return rgba
 
 
+def read_srgb(path: Path) -> np.ndarray:
+    """[H, W, 3] uint8."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise SystemExit(f"cannot read {path}")
+    return image[..., ::-1].copy()
+
+
 def sun(side: int) -> np.ndarray:
     """[side, side] 0..1 coverage of the print, drawn four times larger."""
     n = 4 * side
@@ -148,7 +166,7 @@ def sun(side: int) -> np.ndarray:
 def chinos(path: Path) -> np.ndarray:
     """The jeans of the jacket suit in sand. [H, W, 4] linear RGBA."""
     rgba = load_texture(path, (1.0, 1.0, 1.0))
-    hsv = cv2.cvtColor(cv2.imread(str(path))[..., ::-1].astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
+    hsv = cv2.cvtColor(read_srgb(path).astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
     denim = ((np.abs(hsv[..., 0] - 210) < 35) & (hsv[..., 1] > 0.12)).astype(np.float32)
     denim = cv2.GaussianBlur(cv2.morphologyEx(denim, cv2.MORPH_CLOSE, np.ones((9, 9))), (0, 0), 1.0)[..., None]
     value = rgba[..., :3].mean(2, keepdims=True) ** 0.55
@@ -167,7 +185,17 @@ def poster(rng: np.random.Generator, colors: tuple[str, ...]) -> np.ndarray:
         if k % 3 == 2:
             cv2.rectangle(image, center, (center[0] + radius, center[1] + radius // 3), ink, -1, cv2.LINE_AA)
         else:
-            cv2.ellipse(image, center, (radius, radius), float(rng.integers(4) * 90), 0, float(rng.choice([180, 270, 360])), ink, -1, cv2.LINE_AA)
+            cv2.ellipse(
+                image,
+                center,
+                (radius, radius),
+                float(rng.integers(4) * 90),
+                0,
+                float(rng.choice([180, 270, 360])),
+                ink,
+                -1,
+                cv2.LINE_AA,
+            )
     return image
 
 
@@ -176,7 +204,7 @@ def standing(person: Person) -> tuple[np.ndarray, np.ndarray]:
     rotations = np.tile(np.eye(3), (24, 1, 1))
     x, y, z = choreography.turn_x, choreography.turn_y, choreography.turn_z
     for side, (hip, knee, ankle, collar) in ((1.0, (1, 4, 7, 13)), (-1.0, (2, 5, 8, 14))):
-        spread, bend = 0.03, 0.05
+        spread, bend = 0.005, 0.05
         rotations[hip] = z(side * spread) @ y(side * 0.10) @ x(-bend)
         rotations[knee] = x(2 * bend)
         rotations[ankle] = x(-bend) @ z(-side * spread)

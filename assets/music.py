@@ -12,7 +12,7 @@ CHORDS = ((57, 60, 64, 67), (53, 57, 60, 64), (55, 59, 62, 65))  # MIDI: Am7, Fm
 def song(duration_s: float, seed: int) -> np.ndarray:
     """[2, N] float32 in -1..1."""
     rng = np.random.default_rng(seed)
-    mix = np.zeros((2, int(round(duration_s * RATE))))
+    mix = np.zeros((2, round(duration_s * RATE)))
     beats = int(np.ceil(duration_s / BEAT_S))
     for half in range(2 * beats):
         at = half * BEAT_S / 2
@@ -67,9 +67,11 @@ def _hat(rng: np.random.Generator, seconds: float) -> np.ndarray:
 
 def _bass(note: int, seconds: float) -> np.ndarray:
     t = _time(seconds)
-    return sum(np.sin(2 * np.pi * k * _hz(note) * t) / k * np.exp(-t * 4 * k) for k in range(1, 6)) * np.minimum(1, (seconds - t) * 60)
+    tones = [np.sin(2 * np.pi * k * _hz(note) * t) / k * np.exp(-t * 4 * k) for k in range(1, 6)]
+    return np.sum(tones, 0) * np.minimum(1, (seconds - t) * 60)
 
 
 def _pluck(note: int, seconds: float) -> np.ndarray:
     t = _time(seconds)
-    return sum(np.sin(2 * np.pi * k * _hz(note) * t + k) / k * np.exp(-t * (7 + 3 * k)) for k in range(1, 8)) * np.minimum(1, t * 400)
+    tones = [np.sin(2 * np.pi * k * _hz(note) * t + k) / k * np.exp(-t * (7 + 3 * k)) for k in range(1, 8)]
+    return np.sum(tones, 0) * np.minimum(1, t * 400)

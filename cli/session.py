@@ -15,7 +15,7 @@ from types import FrameType
 import click
 
 from motionimit.errors import MotionimitError
-from motionimit.runtime import quiet_native_logs
+from motionimit.runtime import calm_blas, quiet_native_logs
 
 STARTED_S = time.perf_counter()  # for the report: the whole command, imports included
 
@@ -97,6 +97,7 @@ def _quiet_natives(enabled: bool) -> Iterator[None]:
         yield
         return
     quiet_native_logs()
+    calm_blas()
     try:
         stderr_fd = sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):  # replaced by something without a descriptor

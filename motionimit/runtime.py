@@ -93,6 +93,15 @@ def quiet_native_logs() -> None:
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 
+def calm_blas() -> None:
+    """Give NumPy's linear algebra one thread, unless the user has set a number. Works only before NumPy is imported.
+
+    The fit solves many small systems; OpenBLAS' spinning threads then cost more than they bring, and on a busy machine twenty
+    times as much.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def peak_rss_mb() -> float:
     """Peak resident memory of this process in MB (10⁶ bytes); 0 where the system doesn't say.
 

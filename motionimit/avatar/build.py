@@ -55,7 +55,7 @@ def build_avatar(rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: 
     """rgb [H, W, 3] uint8 and matte [H, W] float32 of the photo, the body fitted to it, and the output's (width, height)."""
     camera, texture, alpha = _texture_crop(rgb, matte, params.camera, size_px)
     body = pose_body(model, params, camera)
-    colors = foreground_colors((texture * 255).round().astype(np.uint8), alpha).astype(np.float32)
+    colors = foreground_colors((texture * 255).round().astype(np.uint8), alpha) / 255
     layers = build_layers(body, colors, alpha, label_matte(body, colors, alpha))
     rows = np.flatnonzero((alpha > 0.5).any(1))
     cell_px = max(2.0, (rows[-1] - rows[0] + 1) / CELLS_PER_HEIGHT)

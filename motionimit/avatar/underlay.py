@@ -63,10 +63,15 @@ def _snap(uv: np.ndarray, part: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     column = np.clip(uv[:, 0], 0, width - 1).astype(int)
     row = np.clip(uv[:, 1], 0, height - 1).astype(int)
     for p in Part:
-        solid = cv2.erode((alpha[p] >= 0.95).astype(np.uint8), disc, borderValue=1) > 0
-        if not solid.any():
+        full = alpha[p] >= 0.95
+        inner = cv2.erode(full.astype(np.uint8), disc, borderValue=1) > 0
+        if not full.any():
             continue
-        index, distance = nearest_index(solid)
+        index, distance = nearest_index(full)
+        if inner.any():  # thin parts such as fingers have no inside; they keep their own rim instead of borrowing a sleeve's
+            inner_index, inner_distance = nearest_index(inner)
+            close = inner_distance < distance + 3 * INSET_PX
+            index, distance = np.where(close, inner_index, index), np.where(close, inner_distance, distance)
         here = (part == p) & (distance[row, column] > 0)
         y, x = np.divmod(index[row[here], column[here]], width)
         out[here] = np.stack((x, y), 1) + 0.5

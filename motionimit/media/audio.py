@@ -65,7 +65,8 @@ def open_audio(
         for track in (_Copy, _Encode):
             container = decode.open_media(source, "audio")
             try:
-                if container.streams.audio and (made := track.of(container, output, kind, zero_s)):
+                stream = _sound_stream(container)
+                if stream is not None and (made := track.of(container, stream, output, kind, zero_s)):
                     return made
             except BaseException:
                 container.close()
@@ -84,9 +85,8 @@ class _Copy:
         self._next: Any = None
 
     @classmethod
-    def of(cls, container: Any, output: Any, kind: str, zero_s: Fraction) -> _Copy | None:
+    def of(cls, container: Any, stream: Any, output: Any, kind: str, zero_s: Fraction) -> _Copy | None:
         """None where a copy would not play, or would not begin at time zero to the millisecond."""
-        stream = container.streams.audio[0]
         codec = stream.codec_context.name.removesuffix("float")
         if codec not in COPIED[kind] or codec not in _COPYABLE or (codec == "aac" and not stream.codec_context.extradata):
             return None
@@ -125,9 +125,8 @@ class _Encode:
         self._pending: np.ndarray | None = None
 
     @classmethod
-    def of(cls, container: Any, output: Any, kind: str, zero_s: Fraction) -> _Encode | None:
+    def of(cls, container: Any, source: Any, output: Any, kind: str, zero_s: Fraction) -> _Encode | None:
         """None where no sound is left after time zero."""
-        source = container.streams.audio[0]
         rate_hz = _rate_hz(source, ENCODED[kind])
         layout = "mono" if source.codec_context.channels == 1 else "stereo"
         chunks = _samples(container, source, zero_s, rate_hz, layout)
@@ -206,6 +205,15 @@ def _samples(container: Any, stream: Any, zero_s: Fraction, rate_hz: int, layout
             if begin > done:
                 yield samples[:, done - begin :]
                 done = begin
+
+
+def _sound_stream(container: Any) -> Any:
+    """The first stream that can be decoded; None where there is no sound. Raises `BadInput` for an unknown codec."""
+    streams = container.streams.audio
+    usable = [stream for stream in streams if stream.codec_context is not None]
+    if streams and not usable:
+        raise BadInput("its codec is not supported")
+    return usable[0] if usable else None
 
 
 def _rate_hz(stream: Any, codec: str) -> int:

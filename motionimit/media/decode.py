@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import BadInput
 from ..types import VideoInfo
+from .image import MAX_FRAME_PIXELS, check_pixels
 from .paths import check_input, reason, shown
 from .timing import Picture, stated_rate
 
@@ -69,8 +70,10 @@ def open_media(path: Path, kind: str = "video") -> Any:
 
 def video_stream(container: Any, path: Path) -> Any:
     """The stream of moving pictures, set up for decoding with two threads. Raises `BadInput` for a file that has only sound."""
-    streams = [s for s in container.streams.video if not _is_cover(s)]
+    streams = [s for s in container.streams.video if s.codec_context is not None and not _is_cover(s)]
     if not streams:
+        if any(s.codec_context is None for s in container.streams.video):
+            raise BadInput(f"The codec of {shown(path)} is not supported; convert it to H.264, H.265, VP9 or AV1.")
         if container.streams.audio:
             raise BadInput(f"{shown(path)} has sound but no picture; give a video.")
         raise BadInput(f"{shown(path)} has no video in it; give a video such as MP4, MOV, WebM or MKV.")
@@ -86,6 +89,7 @@ def read_facts(path: Path) -> StreamFacts:
     with closing(open_media(path)) as container:
         try:
             stream = video_stream(container, path)
+            check_pixels((stream.codec_context.width, stream.codec_context.height), path, "video", MAX_FRAME_PIXELS)
             frame = next(decoded(container, stream, []), None)
         except BadInput:
             raise
@@ -235,7 +239,7 @@ def _is_cover(stream: Any) -> bool:
     disposition = getattr(stream, "disposition", None)
     if disposition is not None:
         return bool(getattr(disposition, "value", disposition) & 0x400)
-    return stream.codec_context.name in ("mjpeg", "png") and not stream.average_rate
+    return stream.codec_context is not None and stream.codec_context.name in ("mjpeg", "png") and not stream.average_rate
 
 
 def _unreadable(path: Path, kind: str, error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ from ..types import Photo
 from .paths import check_folder_writable, check_input, reason, shown, whole_file
 
 MAX_SIDE_PX = 4096  # larger photos are reduced: no stage gains from more, and memory would
-MAX_PIXELS = 300_000_000  # beyond this an image is refused before it is decoded
+MAX_PIXELS = 300_000_000  # beyond this a photo is refused before it is decoded
+MAX_FRAME_PIXELS = 70_000_000  # the same for a picture of a video: 8K has 33 million
 
 _ALPHA_MODES = ("RGBA", "LA", "PA")
 _bomb_lock = threading.Lock()
@@ -40,13 +42,11 @@ def read_photo(path: Path | str) -> Photo:
 def read_pixels(path: Path, kind: str, max_side_px: int = MAX_SIDE_PX) -> tuple[np.ndarray, np.ndarray | None]:
     """Decode a still to rgb [H, W, 3] uint8 and its alpha [H, W] uint8 or None. `kind` is for messages. Raises `BadInput`."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on metadata, which are no concern of the user's
-            with open_image(path) as image:
-                _check_size(image, path, kind)
-                image.draft(None, (max_side_px, max_side_px))  # JPEG decodes straight to 1/2, 1/4 or 1/8
-                image.load()
-                return upright_rgb(image, max_side_px)
+        with open_image(path) as image:
+            check_pixels(image.size, path, kind, MAX_PIXELS)
+            image.draft(None, (max_side_px, max_side_px))  # JPEG decodes straight to 1/2, 1/4 or 1/8
+            image.load()
+            return upright_rgb(image, max_side_px)
     except BadInput:
         raise
     except Image.UnidentifiedImageError:
@@ -59,15 +59,26 @@ def read_pixels(path: Path, kind: str, max_side_px: int = MAX_SIDE_PX) -> tuple[
 
 @contextmanager
 def open_image(path: Path) -> Iterator[Image.Image]:
-    """Pillow's lazy open without its own size limit (178 Mpx), which is lower than ours and can only be set globally."""
-    with _bomb_lock:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    """Pillow's lazy open without its own size limit (178 Mpx), which is lower than ours and can only be set globally.
+
+    While the image is open, Pillow keeps to itself what it thinks of its metadata: that is no concern of the user's.
+    """
+    logger = logging.getLogger("PIL")
+    level = logger.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logger.setLevel(logging.CRITICAL)
         try:
-            image = Image.open(path)
+            with _bomb_lock:
+                limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+                try:
+                    image = Image.open(path)
+                finally:
+                    Image.MAX_IMAGE_PIXELS = limit
+            with image:
+                yield image
         finally:
-            Image.MAX_IMAGE_PIXELS = limit
-    with image:
-        yield image
+            logger.setLevel(level)
 
 
 def upright_rgb(image: Image.Image, max_side_px: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -110,12 +121,13 @@ def png_bytes(pixels: np.ndarray, text: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def _check_size(image: Image.Image, path: Path, kind: str) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        megapixels = image.width * image.height / 1e6
+def check_pixels(size_px: tuple[int, int], path: Path, kind: str, limit: int) -> None:
+    """Refuse pictures of more than `limit` pixels before they are decoded. Raises `BadInput`."""
+    width, height = size_px
+    if width * height > limit:
         raise BadInput(
-            f"The {kind} {shown(path)} has {megapixels:.0f} megapixels ({image.width}x{image.height}), more than the"
-            f" {MAX_PIXELS // 1_000_000} that are read; make it smaller."
+            f"The {kind} {shown(path)} has {width * height / 1e6:.0f} megapixels ({width}x{height}), more than the"
+            f" {limit // 1_000_000} that are read; make it smaller."
         )
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageSequence
 
 from ..errors import BadInput
 from ..types import VideoInfo
-from .image import MAX_SIDE_PX, open_image, read_pixels, upright_rgb
+from .image import MAX_FRAME_PIXELS, MAX_SIDE_PX, check_pixels, open_image, read_pixels, upright_rgb
 from .paths import check_input, reason, shown
 from .timing import DEFAULT_FPS, Picture, stated_rate
 
@@ -75,8 +75,13 @@ class AnimationSource:
         self._path = path
         try:
             with open_image(path) as image:
+                check_pixels(image.size, path, "video", MAX_FRAME_PIXELS)
                 delays = [_delay_s(frame) for frame in ImageSequence.Iterator(image)]
                 size = image.size
+            if not delays:
+                raise BadInput(f"The video {shown(path)} has no readable picture; save it again.")
+        except BadInput:
+            raise
         except Exception as error:
             raise BadInput(f"The video {shown(path)} is damaged or incomplete ({reason(error)}); save it again.") from None
         total = sum(delays, Fraction(0))

@@ -10,6 +10,7 @@ from math import floor
 import numpy as np
 
 DEFAULT_FPS = Fraction(25)  # for stills, and where a file states no rate
+LOWEST_FPS = Fraction(1)  # slide shows are held on this grid
 HIGHEST_FPS = 240  # a stated rate above this is a time base, not a rate
 LONGEST_GAP_S = 30  # a longer jump of the time stamps is a fault of the file, not a pause
 
@@ -34,8 +35,8 @@ def stated_rate(average: Fraction | None, base: Fraction | None) -> Fraction:
     up to rounding, and lost or held frames lower the average only: then `base`, exactly, up to a third above the average. Beyond
     that the rate varies freely: then the average, or the common rate within 1 % of it.
     """
-    average = average if average and 0 < average <= HIGHEST_FPS else None
-    base = base if base and 0 < base <= HIGHEST_FPS else None
+    average = max(average, LOWEST_FPS) if average and 0 < average <= HIGHEST_FPS else None
+    base = max(base, LOWEST_FPS) if base and 0 < base <= HIGHEST_FPS else None
     if average is None:
         return base or DEFAULT_FPS
     if base is not None and Fraction(19, 20) <= base / average <= Fraction(4, 3):

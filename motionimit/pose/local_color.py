@@ -8,6 +8,7 @@ import numpy as np
 _COLORS = 28
 _SOFTNESS = 7.0  # Lab units within which a pixel belongs to a palette colour
 _ROUNDS = 3
+_DEAF = 0.6  # log ratios up to this are no evidence: like on like, a white sleeve on a white wall
 _GLOBAL = 0.04  # share of the whole picture's statistics in every neighbourhood
 
 
@@ -20,21 +21,27 @@ def follow_colors(rgb: np.ndarray, prior: np.ndarray, tall: float, outward: floa
     """
     weights = _memberships(rgb)
     odds_prior = np.log((prior + 0.02) / (1.02 - prior))
+    doubt = np.where(prior > 0.9, 1.6 - 8 * (prior - 0.9), 1.6)  # a mask that is nearly sure needs more than a like colour
     core, far = _limits(prior, tall, outward, inward)
     radius = max(round(0.012 * tall), 2)
     p = prior.astype(np.float32)
     for _ in range(_ROUNDS):
         colour = _log_ratio(weights, p, 0.05 * tall)
-        p = 1 / (1 + np.exp(-(odds_prior + 1.6 * colour)))
+        colour -= np.clip(colour, -_DEAF, _DEAF)
+        p = 1 / (1 + np.exp(-(odds_prior + np.where(colour < 0, doubt, 1.6) * colour)))
         p[core], p[far] = np.maximum(p[core], 0.98), 0.0
         p = cv2.ximgproc.guidedFilter(rgb, p.astype(np.float32), radius, 60.0).clip(0, 1)
+        p[core], p[far] = np.maximum(p[core], 0.98), 0.0
     return p
 
 
 def _limits(prior: np.ndarray, tall: float, outward: float, inward: float) -> tuple[np.ndarray, np.ndarray]:
     """Two [h, w] bool: certainly person (deep inside the sure mask), certainly not (beyond reach of it)."""
     sure, maybe = (prior > 0.85).astype(np.uint8), (prior > 0.5).astype(np.uint8)
-    core = cv2.distanceTransform(sure, cv2.DIST_L2, 3) > inward * tall
+    depth = cv2.distanceTransform(sure, cv2.DIST_L2, 3)
+    size = 2 * max(round(inward * tall), 1) + 1
+    ridge = depth > 0.6 * cv2.dilate(depth, np.ones((size, size), np.uint8))  # the middle of limbs thinner than the limit
+    core = (depth > inward * tall) | (ridge & (depth > 0.002 * tall))
     far = cv2.distanceTransform(1 - maybe, cv2.DIST_L2, 3) > outward * tall
     return core, far & (prior < 0.3)
 

@@ -16,7 +16,7 @@ from .sampling import alpha_in_band, spread
 
 SEGMENT_PX = 448
 MATTE_PX = 1024
-_OUTWARD, _INWARD = 0.06, 0.03  # how far, in person heights, the matte may leave the mask
+_OUTWARD, _INWARD = 0.06, 0.015  # how far, in person heights, the matte may leave the mask
 _MARGIN = 0.12
 
 
@@ -24,7 +24,7 @@ def refine_matte(rgb: np.ndarray, mask: np.ndarray, box: np.ndarray) -> np.ndarr
     """[H, W, 3] uint8, a coarse mask [H, W] (0..1) and the person's box (x0, y0, x1, y1) in px → matte [H, W] float32, 0..1.
 
     The matte follows the picture's own edges: hair and cloth get soft borders, islands go, and what the mask cut off comes back if its
-    colour says so, within a band of 6 % of the person's height outside the mask and 3 % inside. It works on the box plus a margin, at
+    colour says so, within a band of 6 % of the person's height outside the mask and 1.5 % inside. It works on the box plus a margin, at
     most 1024 px high, whatever the picture's size. Deterministic.
     """
     height, width = rgb.shape[:2]
@@ -43,21 +43,26 @@ def refine_matte(rgb: np.ndarray, mask: np.ndarray, box: np.ndarray) -> np.ndarr
 
 
 def foreground_colors(rgb: np.ndarray, matte: np.ndarray) -> np.ndarray:
-    """[H, W, 3] uint8 and matte [H, W] → [H, W, 3] float32, 0..255: the person's pure colours, everywhere.
+    """[H, W, 3] uint8 and matte [H, W] → [H, W, 3] float32, 0..255: the person's pure colours, in its box and a margin
+    round it (elsewhere the picture's own).
 
     Where the matte is 1 they are the picture's. In the soft edge I = a F + (1 - a) B is solved for F with B spread from the sure
     background, held near the F spread from the sure person; outside, F goes on, so that filtering never picks up background.
     """
-    image = rgb.astype(np.float32)
-    sure = (matte > 0.97).astype(np.float32)
-    inner = spread(image, sure)
-    outer = spread(image, (matte < 0.03).astype(np.float32))
-    a = matte[..., None].astype(np.float32)
-    solved = (image - (1 - a) * outer) / np.maximum(a, 0.15)
-    trust = np.clip((a - 0.3) / 0.6, 0, 1)
-    limited = np.clip(solved, inner - 40, inner + 40)
-    mixed = inner + (limited - inner) * trust
-    return np.clip(np.where(a > 0.97, image, mixed), 0, 255).astype(np.float32)
+    out = rgb.astype(np.float32)
+    ys, xs = np.nonzero(matte > 0.03)
+    if not len(ys):
+        return out
+    margin = 8 + (ys.max() - ys.min()) // 16
+    view = (slice(max(ys.min() - margin, 0), ys.max() + margin), slice(max(xs.min() - margin, 0), xs.max() + margin))
+    image, a = out[view], matte[view].astype(np.float32)
+    inner, outer = spread(image, (a > 0.97).astype(np.float32)), spread(image, (a < 0.03).astype(np.float32))
+    weight = a[..., None]
+    solved = (image - (1 - weight) * outer) / np.maximum(weight, 0.15)
+    trust = np.clip((weight - 0.3) / 0.6, 0, 1)
+    mixed = inner + (np.clip(solved, inner - 40, inner + 40) - inner) * trust
+    out[view] = np.clip(np.where(weight > 0.97, image, mixed), 0, 255)
+    return out
 
 
 def _window(box: np.ndarray, width: int, height: int) -> tuple[int, int, int, int]:

@@ -12,11 +12,13 @@ import torch
 from ..errors import BadInput
 from ..types import PersonTrack, Photo
 from .detector import LEFT_RIGHT, Detection, MediaPipeDetector, PoseDetector
-from .people import MIN_HEIGHT_PHOTO_PX, Person, box_of, choose, find_people, plausibility, require_height
+from .people import MIN_HEIGHT_PHOTO_PX, Person, box_of, choose, find_people, plausibility, require_height, same_person
 from .roi import Roi, crop, paste
 
 _TURNS = (1, 3, 2)  # quarter turns tried when nobody stands upright
 _CONVINCING = 0.6
+_TORSO = [11, 12, 24, 23]
+_LIMBS = ((11, 13, 0.014), (13, 15, 0.01), (12, 14, 0.014), (14, 16, 0.01), (23, 25, 0.03), (25, 27, 0.016), (24, 26, 0.03), (26, 28, 0.016))
 _SEARCH_PX = 1280  # people are searched at this long side; landmarks come from the full picture
 
 
@@ -30,11 +32,12 @@ def track_photo(photo: Photo, detector: PoseDetector | None = None, person: int 
     used: PoseDetector = own if own is not None else detector  # type: ignore[assignment]
     height, width = photo.rgb.shape[:2]
     try:
-        chosen = choose(_everyone(photo.rgb, used), person, str(photo.path))
+        people = _everyone(photo.rgb, used)
+        chosen = choose(people, person, str(photo.path))
         detection = _refined(photo.rgb, used, chosen.detection)
         box = box_of(detection, width, height)
         require_height(float(box[3] - box[1]), MIN_HEIGHT_PHOTO_PX, str(photo.path))
-        mask = photo.matte if photo.matte is not None else _mask(photo.rgb, used, detection, box)
+        mask = photo.matte if photo.matte is not None else _mask(photo.rgb, used, people, detection, box)
     finally:
         if own is not None:
             own.close()
@@ -47,28 +50,73 @@ def track_photo(photo: Photo, detector: PoseDetector | None = None, person: int 
     return PersonTrack((width, height), Fraction(1), box_t, px, metres, confidence, seen, (), (0,), masks)
 
 
-def _mask(rgb: np.ndarray, detector: PoseDetector, detection: Detection, box: np.ndarray) -> np.ndarray | None:
-    """[H, W] float32: the mean of the landmark network's mask, which knows this person but cuts clothes off, and a segmenter's, which
-    knows clothes and hair but not whose they are. About one half where they disagree: `refine_matte` decides there by colour."""
+def _mask(rgb: np.ndarray, detector: PoseDetector, people: list[Person], detection: Detection, box: np.ndarray) -> np.ndarray | None:
+    """[H, W] float32 from three sources: the landmark network's mask, which knows this person but cuts clothes off; a segmenter's,
+    which knows clothes and hair but not whose they are (so other people's masks are taken out of it); and the bones, which are always
+    inside the body. Near one half where the first two disagree: `refine_matte` decides there by colour."""
     if detection.mask is None:
         return None
     height, width = rgb.shape[:2]
-    mask = paste(detection.mask, detection.roi, width, height)
+    own = paste(detection.mask, detection.roi, width, height)
+    second = _anybody(rgb, detector, detection, box)
+    if second is None:
+        return np.maximum(own, _bones(detection, width, height, float(box[3] - box[1])))
+    tall = float(box[3] - box[1])
+    bones = _bones(detection, width, height, tall)
+    limbs = cv2.GaussianBlur(_bones(detection, width, height, tall, 2.5), (0, 0), max(0.008 * tall, 0.5))
+    fused = np.maximum(0.42 * own + 0.58 * second, own * limbs)
+    for other in people:
+        if not same_person(other.detection, detection) and _overlap(other.box_px, box):
+            fused *= 1 - _belongs_to(other, bones, width, height)
+    return np.maximum(fused, bones)
+
+
+def _belongs_to(other: Person, bones: np.ndarray, width: int, height: int) -> np.ndarray:
+    """[H, W] float32: 1 where another person's mask lies nearer to their bones than to `bones`, which are the wanted person's."""
+    if other.detection.mask is None:
+        return np.zeros((height, width), np.float32)
+    theirs = _bones(other.detection, width, height, other.height_px)
+    to_own, to_theirs = (cv2.distanceTransform((b < 0.5).astype(np.uint8), cv2.DIST_L2, 3) for b in (bones, theirs))
+    nearer = np.clip(0.5 + (to_own - to_theirs) / (0.04 * other.height_px), 0, 1)
+    return (paste(other.detection.mask, other.detection.roi, width, height) * nearer).astype(np.float32)
+
+
+def _anybody(rgb: np.ndarray, detector: PoseDetector, detection: Detection, box: np.ndarray) -> np.ndarray | None:
+    """[H, W] float32 mask of anybody in the person's surroundings, sharper about head and shoulders, where it is asked twice."""
+    height, width = rgb.shape[:2]
     tall = float(box[3] - box[1])
     head = detection.joints_px[:11].mean(0)
     whole = (box[0] - 0.1 * tall, box[1] - 0.1 * tall, box[2] + 0.1 * tall, box[3] + 0.1 * tall)
     upper = (head[0] - 0.21 * tall, head[1] - 0.19 * tall, head[0] + 0.21 * tall, head[1] + 0.23 * tall)
-    second = np.zeros_like(mask)
+    out = np.zeros((height, width), np.float32)
     for window, weight in ((whole, 1.0), (upper, 0.7)):
         x0, y0, x1, y1 = (int(np.clip(v, 0, m)) for v, m in zip(window, (width, height, width, height), strict=True))
         if min(x1 - x0, y1 - y0) < 32:
             continue
         part = detector.people_mask(rgb[y0:y1, x0:x1])
         if part is None:
-            return mask
-        share = weight * _faded(y1 - y0, x1 - x0, window is upper)
-        second[y0:y1, x0:x1] += (part - second[y0:y1, x0:x1]) * share
-    return (mask + second) / 2
+            return None
+        out[y0:y1, x0:x1] += (part - out[y0:y1, x0:x1]) * weight * _faded(y1 - y0, x1 - x0, window is upper)
+    return out
+
+
+def _bones(detection: Detection, width: int, height: int, tall: float, thick: float = 1.0) -> np.ndarray:
+    """[height, width] float32: 0.92 on the torso and along the limbs whose ends are both seen well; at `thick` 1 thinner than any limb,
+    at 2.5 about as thick as limbs are."""
+    canvas = np.zeros((height, width), np.uint8)
+    joints = detection.joints_px
+    if detection.confidence[_TORSO].min() > 0.6:
+        hull = joints[_TORSO].mean(0) + (joints[_TORSO] - joints[_TORSO].mean(0)) * 0.8
+        cv2.fillConvexPoly(canvas, np.round(hull).astype(np.int32), 255)
+    for a, b, thickness in _LIMBS:
+        if min(detection.confidence[a], detection.confidence[b]) > 0.7:
+            ends = (tuple(int(v) for v in joints[a]), tuple(int(v) for v in joints[b]))
+            cv2.line(canvas, *ends, 255, max(round(thickness * thick * tall), 1))
+    return canvas.astype(np.float32) * (0.92 / 255)
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
+    return bool((np.maximum(a[:2], b[:2]) < np.minimum(a[2:], b[2:])).all())
 
 
 def _faded(height: int, width: int, fade: bool) -> np.ndarray:

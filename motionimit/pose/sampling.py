@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-_REACH = (0.0, 0.012, 0.03)  # person heights: where around a pixel its nearest samples are asked for
+_REACH = (0.0, 0.02)  # person heights: where around a pixel its nearest samples are asked for
 _UNIFORM_LEVELS = 7.0  # a background is plain when it leaves its smooth fit by less than this (RMS of 255)
 
 
@@ -37,11 +37,11 @@ def alpha_in_band(rgb: np.ndarray, shape: np.ndarray, tall: float) -> np.ndarray
     alpha = band.person.astype(np.float32)
     if not len(ys) or not band.person.any() or not band.background.any():
         return np.where(band.unknown, steep, alpha).astype(np.float32)
-    persons = _samples(smooth, band.person, ys, xs, tall)
+    persons = _samples(smooth, band.person | (shape > 0.85), ys, xs, tall)
     others = _samples(smooth, band.background, ys, xs, tall)
     if plain is not None:
         others = np.concatenate((others[:1], plain[ys, xs][None]))
-    value, trust = _unmix(rgb[ys, xs].astype(np.float32), persons, others, steep[ys, xs])
+    value, trust = _unmix(rgb[ys, xs].astype(np.float32), persons, others, shape[ys, xs])
     alpha[ys, xs] = value
     confidence = np.full(alpha.shape, 0.6, np.float32)
     confidence[ys, xs] = trust
@@ -74,7 +74,8 @@ def _samples(image: np.ndarray, where: np.ndarray, ys: np.ndarray, xs: np.ndarra
 
 
 def _unmix(pixels: np.ndarray, persons: np.ndarray, others: np.ndarray, guess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Best (alpha, trust) per pixel over all pairs of samples. Trust falls with the residual and with too similar samples."""
+    """Best (alpha, trust) per pixel over all pairs of samples. Trust falls with the residual, with too similar samples and where
+    the mix contradicts `guess`: then the right person colour was not among the samples."""
     best = np.full(len(pixels), np.inf, np.float32)
     alpha, trust = np.zeros_like(best), np.zeros_like(best)
     for person in persons:
@@ -84,11 +85,12 @@ def _unmix(pixels: np.ndarray, persons: np.ndarray, others: np.ndarray, guess: n
             a = np.clip(((pixels - other) * span).sum(-1) / np.maximum(length, 1), 0, 1)
             residual = np.sqrt(((pixels - other - a[:, None] * span) ** 2).sum(-1))
             apart = length / (length + 45.0**2)
-            cost = residual + 14 * np.abs(a - guess) + 12 * (1 - apart)
+            off = np.abs(a - guess)
+            cost = residual + 25 * off + 12 * (1 - apart)
             better = cost < best
             best = np.where(better, cost, best)
             alpha = np.where(better, a, alpha)
-            trust = np.where(better, apart**2 * np.exp(-((residual / 25) ** 2)), trust)
+            trust = np.where(better, apart**2 * np.exp(-((residual / 25) ** 2)) * np.clip(2 - off / 0.4, 0.05, 1), trust)
     return alpha, trust
 
 

@@ -175,7 +175,9 @@ class AssetLibrary:
         mesh = read_obj(obj)
         binding = read_mhclo(self.file(name, (".mhclo",)))
         if len(binding.reference) < len(mesh.vertices):
-            raise BadInput(f"{obj} has {len(mesh.vertices)} vertices but its .mhclo binds {len(binding.reference)}: files do not match.")
+            raise BadInput(
+                f"{obj} has {len(mesh.vertices)} vertices but its .mhclo binds {len(binding.reference)}: files do not match."
+            )
         label = np.full(len(mesh.faces), LABELS.index(row["label"]) if row["label"] in LABELS else LABELS.index("skin"), np.uint8)
         parts = obj.with_name(f"{name}.parts.json")
         if parts.is_file():
@@ -186,5 +188,6 @@ class AssetLibrary:
 
     def _row(self, name: str) -> dict[str, str]:
         if name not in self.rows:
-            raise BadInput(f"Asset {name} is not among the {len(self.rows)} usable ones of {self.folder / 'manifest.csv'}: check name and licence.")
+            manifest = self.folder / "manifest.csv"
+            raise BadInput(f"Asset {name} is not among the {len(self.rows)} usable ones of {manifest}: check name and licence.")
         return self.rows[name]

@@ -40,12 +40,12 @@ class Backdrop:
         towards = torch.as_tensor(lighting.key_towards, dtype=torch.float32, device=self.albedo.device)
         cosine = (self.normals @ (towards / towards.norm())).clamp_min(0)
         visible = torch.ones_like(cosine)
-        sky = self._open_sky(lighting)
-        if occlusion is not None:
+        if occlusion is None:
+            sky = self._open_sky(lighting)
+        else:
             near = (self.points_m - occlusion.center).norm(dim=2) < 4 * occlusion.radius
             visible[near] = occlusion.key(self.points_m[near], self.normals[near])
-            step = 2  # contact shadows are soft: a quarter of the pixels will do
-            some = (slice(step // 2, None, step),) * 2
+            some = (slice(1, None, 2),) * 2  # contact shadows are soft: a quarter of the pixels will do
             points, normals = (t[some].reshape(-1, 3) for t in (self.points_m, self.normals))
             ambient = occlusion.ambient(points, normals).reshape(*self.points_m[some].shape).permute(2, 0, 1)
             sky = interpolate(ambient[None], size=(height, width), mode="bilinear")[0]

@@ -140,7 +140,9 @@ def _key(
 class Occlusion:
     """What a set of triangles hides from the light. `points_m` of the scene may lie anywhere; outside the maps all is lit."""
 
-    def __init__(self, vertices_m: Tensor, faces: Tensor, lighting: Lighting, directions: int = 32, key_size_px: int = 1024) -> None:
+    def __init__(
+        self, vertices_m: Tensor, faces: Tensor, lighting: Lighting, directions: int = 32, key_size_px: int = 1024
+    ) -> None:
         low, high = vertices_m.amin(0), vertices_m.amax(0)
         self.center = (low + high) / 2
         self.radius = float((vertices_m - self.center).norm(dim=1).max()) * 1.05

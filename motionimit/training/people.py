@@ -79,11 +79,15 @@ class BodyFactory:
         try:
             import anny
         except ImportError as error:
-            raise MissingModel("Rendering people needs the body generator anny: install the extra with `pip install motionimit[bake]`.") from error
+            raise MissingModel(
+                "Rendering people needs the body generator anny: install the extra with `pip install motionimit[bake]`."
+            ) from error
         self.model: Any = anny.Anny(topology="anny-full")
         self.bones: list[str] = list(self.model.bone_labels)
         self.faces: np.ndarray = self.model.faces.numpy()
-        self.uv: np.ndarray = self.model.texture_coordinates.numpy()[self.model.face_texture_coordinate_indices.numpy()].astype(np.float32)
+        self.uv: np.ndarray = self.model.texture_coordinates.numpy()[self.model.face_texture_coordinate_indices.numpy()].astype(
+            np.float32
+        )
         index, value = self.model.vertex_bone_indices.numpy(), self.model.vertex_bone_weights.numpy()
         self.bone_weights = np.zeros((len(index), len(self.bones)))
         np.add.at(self.bone_weights, (np.arange(len(index))[:, None], index), value)
@@ -121,7 +125,9 @@ def _dress(
         vertices = vertices + spec.inflate_m[garment.name] * vertex_normals(vertices, faces)
     covered = hidden[garment.binding.reference].all(1)
     keep = ~covered[faces].all(1)
-    material = {"shoes": "leather", "hair": "hair", "eyebrows": "hair", "eyelashes": "hair", "eyes": "eye"}.get(garment.kind, "cloth")
+    material = {"shoes": "leather", "hair": "hair", "eyebrows": "hair", "eyelashes": "hair", "eyes": "eye"}.get(
+        garment.kind, "cloth"
+    )
     image = library.image(spec.eyes) if material == "eye" else garment.texture
     if image is None:
         raise BadInput(f"{garment.name} has no texture in the asset pack: choose another garment.")
@@ -135,7 +141,7 @@ def _dress(
         faces[keep],
         garment.mesh.uv[keep],
         garment.label[keep],
-        load_texture(image, tint) if own is None else own * np.float32((*tint, 1.0)),
+        load_texture(image, tint) if own is None else own * np.asarray((*tint, 1.0), np.float32),
         material == "hair",
     )
 

@@ -57,7 +57,10 @@ class PersonRenderer:
         self.gloss = self._tensor(np.array([_GLOSS[MATERIALS[m]] for m in material]), torch.float32)
         bias = np.array([1.0006 if layer.name.startswith("eye") and layer.translucent else 1.0 for layer in person.layers])
         self.bias = self._tensor(np.repeat(bias, np.diff(starts)), torch.float32)
-        self.is_hair = self._tensor(np.repeat([layer.label[:1].max(initial=0) == LABELS.index("hair") for layer in person.layers], np.diff(starts)), torch.bool)
+        self.is_hair = self._tensor(
+            np.repeat([layer.label[:1].max(initial=0) == LABELS.index("hair") for layer in person.layers], np.diff(starts)),
+            torch.bool,
+        )
 
     def _tensor(self, array: np.ndarray, dtype: torch.dtype) -> Tensor:
         return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=self.device)
@@ -71,7 +74,9 @@ class PersonRenderer:
         normals = self._normals(vertices, head)
         ambient = occlusion.ambient(vertices, normals)
         width, height = (s * self.supersample for s in camera.size_px)
-        xyw = _project(vertices, camera, self.supersample) * torch.stack((torch.ones_like(self.bias), torch.ones_like(self.bias), self.bias), 1)
+        xyw = _project(vertices, camera, self.supersample) * torch.stack(
+            (torch.ones_like(self.bias), torch.ones_like(self.bias), self.bias), 1
+        )
         buffer = ZBuffer(width, height, self.device)
         shader = _Shader(self, vertices, normals, ambient, occlusion, xyw)
         return self._compose(buffer, xyw, shader, occlusion)

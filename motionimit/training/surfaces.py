@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 
@@ -31,7 +33,9 @@ def _shaded(color: np.ndarray, variation: np.ndarray) -> np.ndarray:
     return (color * np.exp(variation)[..., None]).astype(np.float32)
 
 
-def planks(rng: np.random.Generator, color: str = "#b98a5a", width_m: float = 8.0, depth_m: float = 6.0, plank_m: float = 0.14) -> Surface:
+def planks(
+    rng: np.random.Generator, color: str = "#b98a5a", width_m: float = 8.0, depth_m: float = 6.0, plank_m: float = 0.14
+) -> Surface:
     """A wooden floor, planks running along x."""
     height, width = int(depth_m * PX_PER_M), int(width_m * PX_PER_M)
     board = int(plank_m * PX_PER_M)
@@ -40,7 +44,7 @@ def planks(rng: np.random.Generator, color: str = "#b98a5a", width_m: float = 8.
         rows = slice(top, top + board)
         ends = [0, *np.cumsum(rng.uniform(1.0, 2.2, 16) * PX_PER_M).astype(int)]
         start = int(rng.uniform(0, 1.5) * PX_PER_M)
-        for a, b in zip(ends[:-1], ends[1:], strict=True):
+        for a, b in pairwise(ends):
             left, right = max(a - start, 0), min(b - start, width)
             if right > left:
                 log[rows, left:right] += rng.normal(0, 0.13)
@@ -50,7 +54,9 @@ def planks(rng: np.random.Generator, color: str = "#b98a5a", width_m: float = 8.
     return Surface(_shaded(_srgb(color), log), (width_m, depth_m))
 
 
-def slabs(rng: np.random.Generator, color: str = "#a29c92", width_m: float = 8.0, depth_m: float = 6.0, slab_m: float = 0.6) -> Surface:
+def slabs(
+    rng: np.random.Generator, color: str = "#a29c92", width_m: float = 8.0, depth_m: float = 6.0, slab_m: float = 0.6
+) -> Surface:
     """Concrete paving with joints and stains."""
     height, width = int(depth_m * PX_PER_M), int(width_m * PX_PER_M)
     log = 0.10 * noise(rng, height, width, (300, 300), 5) + 0.09 * rng.standard_normal((height, width)).astype(np.float32)
@@ -80,7 +86,9 @@ def bricks(rng: np.random.Generator, width_m: float = 8.0, height_m: float = 4.0
             color[box] = tones[rng.integers(len(tones))] * np.exp(rng.normal(0, 0.12))
             relief[box] += 2.2
     relief = cv2.GaussianBlur(relief, (0, 0), 0.9)
-    light = np.clip(np.roll(relief, -1, 0) - np.roll(relief, 1, 0) - 0.5 * (np.roll(relief, 1, 1) - np.roll(relief, -1, 1)), -3, 3)
+    light = np.clip(
+        np.roll(relief, -1, 0) - np.roll(relief, 1, 0) - 0.5 * (np.roll(relief, 1, 1) - np.roll(relief, -1, 1)), -3, 3
+    )
     shade = 0.13 * light + 0.10 * noise(rng, height, width, (5, 5), 3) + 0.12 * noise(rng, height, width, (400, 300), 4)
     plinth = int(0.32 * PX_PER_M)
     color[-plinth:] = _srgb("#8b8780")
@@ -91,7 +99,12 @@ def bricks(rng: np.random.Generator, width_m: float = 8.0, height_m: float = 4.0
 
 
 def plaster(
-    rng: np.random.Generator, upper: str = "#d8d2c4", lower: str = "#4f7d82", band_m: float = 1.15, width_m: float = 8.0, height_m: float = 4.0
+    rng: np.random.Generator,
+    upper: str = "#d8d2c4",
+    lower: str = "#4f7d82",
+    band_m: float = 1.15,
+    width_m: float = 8.0,
+    height_m: float = 4.0,
 ) -> Surface:
     """A wall painted in two colours with a rail between them and a skirting board."""
     height, width = int(height_m * PX_PER_M), int(width_m * PX_PER_M)
@@ -101,7 +114,9 @@ def plaster(
     shade = 0.05 * noise(rng, height, width, (260, 260), 4) + 0.025 * noise(rng, height, width, (5, 5), 2)
     rail, board = int(0.06 * PX_PER_M), int(0.12 * PX_PER_M)
     color[band - rail // 2 : band + rail // 2] = _srgb("#8a6240")
-    shade[band - rail // 2 : band + rail // 2] += 0.12 * noise(rng, 2 * (rail // 2), width, (4, 160), 4) + np.linspace(0.25, -0.25, 2 * (rail // 2))[:, None]
+    shade[band - rail // 2 : band + rail // 2] += (
+        0.12 * noise(rng, 2 * (rail // 2), width, (4, 160), 4) + np.linspace(0.25, -0.25, 2 * (rail // 2))[:, None]
+    )
     shade[band + rail // 2 : band + rail // 2 + 12] -= np.linspace(0.35, 0, 12)[:, None]
     color[-board:] = _srgb("#e4e0d6")
     shade[-board - 3 : -board] -= 0.3
@@ -109,7 +124,9 @@ def plaster(
     return Surface(_shaded(color, shade), (width_m, height_m))
 
 
-def hang(surface: Surface, picture: np.ndarray, center_m: tuple[float, float], size_m: tuple[float, float], frame: str = "#2b2622") -> Surface:
+def hang(
+    surface: Surface, picture: np.ndarray, center_m: tuple[float, float], size_m: tuple[float, float], frame: str = "#2b2622"
+) -> Surface:
     """Hang a framed sRGB picture [h, w, 3] on a wall; `center_m` is x from the middle and height above the floor."""
     image = surface.image.copy()
     w, h = (int(s * PX_PER_M) for s in size_m)

@@ -106,7 +106,9 @@ def heard(path: Path) -> tuple[str, int, float, np.ndarray]:
         frames = list(container.decode(stream))
         rate = stream.codec_context.sample_rate
         parts = [f.to_ndarray() for f in frames]
-        mono = np.concatenate([p[0] if f.format.is_planar else p[0, :: f.layout.nb_channels] for p, f in zip(parts, frames, strict=True)])
+        mono = np.concatenate(
+            [p[0] if f.format.is_planar else p[0, :: f.layout.nb_channels] for p, f in zip(parts, frames, strict=True)]
+        )
         name = stream.codec_context.name
     loud = np.flatnonzero(np.abs(mono) > 0.2)
     begins = loud[np.diff(loud, prepend=-rate) > 0.1 * rate]
@@ -161,7 +163,9 @@ def _sound_stream(output: Any, sound: tuple[str, int]) -> Any:
     return stream
 
 
-def _add_sound(output: Any, stream: Any, samples: np.ndarray, begin_s: Fraction, end_s: Fraction, last: bool, late_s: Fraction = Fraction(0)) -> None:
+def _add_sound(
+    output: Any, stream: Any, samples: np.ndarray, begin_s: Fraction, end_s: Fraction, last: bool, late_s: Fraction = Fraction(0)
+) -> None:
     rate = stream.codec_context.sample_rate
     begin, end = round(begin_s * rate), samples.shape[1] if last else round(end_s * rate)
     part = np.ascontiguousarray(samples[:, begin:end])

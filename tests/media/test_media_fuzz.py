@@ -20,7 +20,7 @@ from motionimit.media.image import read_photo
 from motionimit.media.reader import probe, read_frames
 
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), min_size=1, max_size=12)
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +31,20 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     for name in ("p.png", "p.webp", "p.tif", "p.bmp", "p.avif"):
         with contextlib.suppress(KeyError, OSError):  # a Pillow without the codec
             Image.fromarray(pixels).save(folder / name)
-    Image.fromarray(pixels[..., :3]).save(folder / "p.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0")
+    Image.fromarray(pixels[..., :3]).save(
+        folder / "p.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    )
     stills = [Image.fromarray(stamp(i)) for i in range(4)]
     for name in ("a.gif", "a.webp", "a.png"):
         stills[0].save(folder / name, save_all=True, append_images=stills[1:], duration=100)
     frames = [stamp(i) for i in range(6)]
-    for name, codec in (("v.mp4", "libx264"), ("v.mkv", "libx264"), ("v.avi", "mpeg4"), ("v.webm", "libvpx-vp9"), ("v.ts", "mpeg2video")):
+    for name, codec in (
+        ("v.mp4", "libx264"),
+        ("v.mkv", "libx264"),
+        ("v.avi", "mpeg4"),
+        ("v.webm", "libvpx-vp9"),
+        ("v.ts", "mpeg2video"),
+    ):
         make_video(folder / name, frames, codec=codec, sound=("libopus" if name == "v.webm" else "aac", 48000))
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
@@ -52,7 +60,9 @@ def mangled(data: bytes, edits: list[tuple[float, bytes]], keep: float) -> bytes
 
 @QUICK
 @given(data=st.data(), edits=EDITS, keep=st.sampled_from([1.0, 1.0, 0.9, 0.5, 0.1]))
-def test_mangled_photos(whole: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, edits: list, keep: float) -> None:
+def test_mangled_photos(
+    whole: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, edits: list, keep: float
+) -> None:
     name = data.draw(st.sampled_from([n for n in sorted(whole) if n[0] in "pa"]))
     path = tmp_path_factory.getbasetemp() / f"mangled-{name}"
     path.write_bytes(mangled(whole[name], edits, keep))
@@ -65,7 +75,9 @@ def test_mangled_photos(whole: dict[str, bytes], tmp_path_factory: pytest.TempPa
 
 @QUICK
 @given(data=st.data(), edits=EDITS, keep=st.sampled_from([1.0, 1.0, 0.9, 0.5, 0.1]))
-def test_mangled_videos(whole: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, edits: list, keep: float) -> None:
+def test_mangled_videos(
+    whole: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, edits: list, keep: float
+) -> None:
     name = data.draw(st.sampled_from([n for n in sorted(whole) if n[0] in "va"]))
     path = tmp_path_factory.getbasetemp() / f"mangled-{name}"
     path.write_bytes(mangled(whole[name], edits, keep))
@@ -77,7 +89,10 @@ def test_mangled_videos(whole: dict[str, bytes], tmp_path_factory: pytest.TempPa
 
 
 @settings(QUICK, max_examples=40)
-@given(data=st.binary(min_size=1, max_size=300), prefix=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"]))
+@given(
+    data=st.binary(min_size=1, max_size=300),
+    prefix=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"]),
+)
 def test_random_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes, prefix: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "random.bin"
     path.write_bytes(prefix + data)

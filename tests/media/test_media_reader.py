@@ -44,7 +44,13 @@ def corners(rgb: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(25), Fraction(60)])
 def test_constant_rate_comes_out_exactly_frame_by_frame(tmp_path: Path, fps: Fraction, suffix: str) -> None:
     codec = "libvpx-vp9" if suffix == "webm" else "libx264"
-    path = make_video(tmp_path / f"v.{suffix}", [stamp(i) for i in range(37)], fps, codec, options={"cpu-used": "8"} if suffix == "webm" else None)
+    path = make_video(
+        tmp_path / f"v.{suffix}",
+        [stamp(i) for i in range(37)],
+        fps,
+        codec,
+        options={"cpu-used": "8"} if suffix == "webm" else None,
+    )
     info = probe(path)
     assert info.fps == fps, f"stated {info.fps}, made with {fps}"
     assert info.frames == 37
@@ -81,7 +87,7 @@ def test_variable_rate_is_put_on_a_grid_without_drift(tmp_path: Path) -> None:
         (Fraction(1337, 100), Fraction(90000), Fraction(1337, 100)),
         (None, Fraction(90000), Fraction(25)),
         (Fraction(0), None, Fraction(25)),
-        (Fraction(1, 5), Fraction(1, 5), Fraction(1, 5)),  # a slide show
+        (Fraction(1, 2000), None, Fraction(1)),  # a slide show
     ],
 )
 def test_stated_rate(average: Fraction | None, base: Fraction | None, expected: Fraction) -> None:
@@ -125,7 +131,9 @@ def test_rotation_metadata_is_applied(tmp_path: Path, matrix: tuple[int, int, in
         (("ITU709", 2, False), "yuv420p", (1280, 720)),  # untagged and large
     ],
 )
-def test_colour_matrix_range_and_depth(tmp_path: Path, matrix: tuple[str, int, bool], pixel_format: str, size: tuple[int, int]) -> None:
+def test_colour_matrix_range_and_depth(
+    tmp_path: Path, matrix: tuple[str, int, bool], pixel_format: str, size: tuple[int, int]
+) -> None:
     path = make_video(tmp_path / "c.mp4", [quadrants(size)] * 2, matrix=matrix, pixel_format=pixel_format, options={"crf": "1"})
     frame = next(iter(read_frames(path)))
     assert frame.rgb.shape == (size[1], size[0], 3)
@@ -205,7 +213,9 @@ def test_stills_folders_and_animations(tmp_path: Path) -> None:
     assert [number_of(f.rgb) for f in still] == [3]
     pictures = [Image.fromarray(stamp(i)) for i in range(8)]
     for name in ("a.gif", "a.webp", "a.png"):
-        pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:], duration=[100, 200, 100, 100, 100, 100, 100, 100])
+        pictures[0].save(
+            tmp_path / name, save_all=True, append_images=pictures[1:], duration=[100, 200, 100, 100, 100, 100, 100, 100]
+        )
         shown = [number_of(f.rgb) for f in read_frames(tmp_path / name)]
         assert probe(tmp_path / name).duration_s == pytest.approx(0.9)
         assert abs(len(shown) - 0.9 * probe(tmp_path / name).fps) <= 1
@@ -286,7 +296,10 @@ def test_no_permission(tmp_path: Path) -> None:
 def test_a_stream_that_breaks_off_yields_what_is_there(tmp_path: Path) -> None:
     frames = [np.random.default_rng(i).integers(0, 255, (48, 80, 3), dtype=np.uint8) for i in range(75)]
     whole = make_video(tmp_path / "whole.mp4", frames, options={"movflags": "+faststart"})
-    with av.open(str(whole), "r") as source, av.open(str(tmp_path / "index first.mp4"), "w", options={"movflags": "+faststart"}) as output:
+    with (
+        av.open(str(whole), "r") as source,
+        av.open(str(tmp_path / "index first.mp4"), "w", options={"movflags": "+faststart"}) as output,
+    ):
         stream = output.add_stream_from_template(source.streams.video[0])
         for packet in source.demux(video=0):
             if packet.dts is not None:

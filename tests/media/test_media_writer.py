@@ -41,7 +41,9 @@ COMMENT = "synthetic: made with motionimit"
 CODEC_FRAME = {"aac": 1024, "opus": 960, "mp3float": 1152, "mp3": 1152}
 
 
-def write(path: Path, count: int = 20, fps: Fraction = Fraction(25), size_px: tuple[int, int] = SIZE, **options: object) -> list[str]:
+def write(
+    path: Path, count: int = 20, fps: Fraction = Fraction(25), size_px: tuple[int, int] = SIZE, **options: object
+) -> list[str]:
     """Write numbered pictures; returns the warnings."""
     with VideoWriter(path, fps, size_px, metadata={"comment": COMMENT}, **options) as output:  # type: ignore[arg-type]
         for i in range(count):
@@ -280,7 +282,9 @@ def test_png_frames_go_into_a_folder_of_their_own(tmp_path: Path) -> None:
         ("a" * 300 + ".mp4", {}, "can't|failed|usable"),
     ],
 )
-def test_outputs_that_can_not_be_written_are_refused_first(tmp_path: Path, name: str, options: dict[str, object], says: str) -> None:
+def test_outputs_that_can_not_be_written_are_refused_first(
+    tmp_path: Path, name: str, options: dict[str, object], says: str
+) -> None:
     (tmp_path / "file.txt").touch()
     (tmp_path / "folder.mp4").mkdir()
     (tmp_path / "in.mp4").write_bytes(b"video")
@@ -419,7 +423,10 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 300 KB."""
     folder = tmp_path / "tiny"
     folder.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", folder], capture_output=True).returncode:
+    if (
+        os.geteuid() != 0
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", folder], capture_output=True).returncode
+    ):
         pytest.skip("a small file system can't be mounted here")
     yield folder
     subprocess.run(["umount", folder], check=True)
@@ -428,7 +435,10 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("name", ["o.mp4", "o.webm", "o.gif", "frames"])
 def test_a_full_disk_leaves_nothing(tiny_disk: Path, sources: dict[str, Path], name: str) -> None:
     noise = np.random.default_rng(0)
-    with pytest.raises(BadInput, match="disk is full") as caught, VideoWriter(tiny_disk / name, Fraction(25), (256, 256)) as output:
+    with (
+        pytest.raises(BadInput, match="disk is full") as caught,
+        VideoWriter(tiny_disk / name, Fraction(25), (256, 256)) as output,
+    ):
         for _ in range(20):
             output.write(noise.integers(0, 255, (256, 256, 3), dtype=np.uint8))
     assert "\n" not in str(caught.value)

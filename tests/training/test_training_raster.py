@@ -61,8 +61,8 @@ def test_peeling_returns_every_layer_once_in_order():
 
 def test_opaque_surface_ends_the_peeling():
     solid = ZBuffer(8, 8)
-    wall = solid.nearest(quad(0, 0, 8, 8, 1.5), QUAD)
-    hair = torch.cat([quad(0, 0, 8, 8, d) for d in (1.0, 2.0)])
+    wall = solid.nearest(quad(-0.2, 0, 8.1, 8, 1.5), QUAD)
+    hair = torch.cat([quad(-0.2, 0, 8.1, 8, d) for d in (1.0, 2.0)])  # no pixel centre lies on the diagonal
     faces = torch.cat([QUAD, QUAD + 4])
     first = solid.nearest(hair, faces, below=wall)
     second = solid.nearest(hair, faces, above=first, below=wall)

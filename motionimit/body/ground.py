@@ -16,7 +16,7 @@ DEPTH_SHARE = 0.5  # of the driver's motion in depth: monocular depth is the lea
 FEET, EARS = [29, 30, 31, 32], [7, 8]
 CROWN_M = 0.14  # above the ears
 MARGIN = 0.015  # of the frame's height, kept free
-HALF_WIDTH_M = 0.35  # of a person with arms a little away
+NARROWEST_M, WIDEST_M = 0.25, 0.7  # of half the room that a person is given
 NEARER, FARTHER = 1.4, 0.5  # apparent size against the photo's, at most and at least
 STEP_BACK = 1.35  # at most, to bring a head into the frame that the photo's pose kept lower
 FLOOR_WINDOW_S = 3.0
@@ -107,8 +107,11 @@ def travel(root_m: np.ndarray, ratio: float, cuts: tuple[int, ...]) -> np.ndarra
     return out
 
 
-def in_frame(root_m: np.ndarray, stage: Stage) -> np.ndarray:
-    """Roots [T, 3] with depth softly limited and travel shrunk and shifted as a whole, so that the person stays in view."""
+def in_frame(root_m: np.ndarray, reach_m: np.ndarray, stage: Stage) -> np.ndarray:
+    """Roots [T, 3] with depth softly limited and travel shrunk and shifted as a whole, so that the person stays in view.
+
+    `reach_m` [T] is how far the body reaches to the sides of its root.
+    """
     out = root_m.copy()
     camera, home = stage.camera, -stage.root_m[2]
     nearest = home / NEARER
@@ -117,7 +120,8 @@ def in_frame(root_m: np.ndarray, stage: Stage) -> np.ndarray:
         nearest = min(home, max(nearest, -camera.focal_px * stage.floor_m / below))
     depth = _soft_floor(-out[:, 2], nearest, 0.05)
     out[:, 2] = np.maximum(-home / FARTHER, -depth)
-    margin_px = min(0.35 * camera.size_px[0], camera.focal_px * HALF_WIDTH_M / home)
+    half_m = float(np.clip(np.percentile(reach_m, 80), NARROWEST_M, WIDEST_M))
+    margin_px = min(0.4 * camera.size_px[0], camera.focal_px * half_m / home)
     edges = (np.array([margin_px, camera.size_px[0] - margin_px]) - camera.center_px[0]) * home / camera.focal_px
     left, right = min(edges[0], stage.root_m[0]), max(edges[1], stage.root_m[0])
     way = out[:, 0] - stage.root_m[0]

@@ -121,7 +121,8 @@ def _staged(
     root = np.repeat(stage.root_m[None], frames, 0)
     if roams:
         root += travel(acted.positions_m[:, 0], ratio, cuts)
-        root = in_frame(root, stage)
+        reach = np.abs(acted.points_m[..., 0] - acted.positions_m[:, :1, 0]).max(1) * ratio
+        root = in_frame(root, reach, stage)
     _turn_with_sight(rotations, acted.positions_m[:, 0], root)
     posed = body.pose(rotations, root - body.joints_m[0])
     down = posed.points_m - posed.positions_m[:, :1]

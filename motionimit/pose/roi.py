@@ -72,7 +72,7 @@ def crop(rgb: np.ndarray, roi: Roi, size: int) -> np.ndarray:
 def paste(image: np.ndarray, roi: Roi, width: int, height: int, scale: float = 1.0) -> np.ndarray:
     """The inverse of `crop` for one channel: [size, size] → [height, width] of a frame shrunk by `scale`; 0 outside the roi."""
     matrix = roi.frame_to_pixels(image.shape[0])
-    matrix[:, :2] /= scale
+    matrix[:, :2] *= scale
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(image, _index_affine(matrix), (width, height), flags=flags)
 

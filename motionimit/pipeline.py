@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import chain, repeat
 from threading import Thread
 
 import torch
+from torch import Tensor
 
 from .avatar.build import Avatar, build_avatar, output_size
 from .body.export import write_glb, write_motion
@@ -16,11 +17,12 @@ from .body.fit import fit_body
 from .body.model import BodyModel, load_body
 from .body.overlay import draw_overlay
 from .body.retarget import retarget
-from .compositing.place import still_backdrop
+from .compositing.place import chosen_backdrop
 from .compositing.stream import Stage, ahead, draw
 from .config import FitRequest, TransferSettings
 from .errors import BadInput
 from .media.image import read_photo
+from .media.paths import shown
 from .media.reader import VideoReader
 from .media.writer import VideoWriter, check_output
 from .pose.matting import refine_matte
@@ -46,24 +48,25 @@ def transfer(settings: TransferSettings, progress: Progress | None = None) -> Ru
     check_output(settings.output, settings.alpha)
     torch.manual_seed(settings.seed)
     device = pick_device(settings.device)
-    warm = Thread(target=_warm_up, args=(str(device),), daemon=True)
-    warm.start()
     model = load_body(settings.body)
     photo = read_photo(settings.sources[0])
     size = output_size((photo.rgb.shape[1], photo.rgb.shape[0]), settings.size_px)
+    backdrop = chosen_backdrop(settings, size)
 
-    source_begin = time.perf_counter()
-    avatar = prepare_source(photo, model, size, clock, tell, report)
-    report.source_s = time.perf_counter() - source_begin
-
-    with VideoReader(settings.driving, settings.start_s, settings.duration_s, settings.max_frames, DRIVER_SIDE_PX) as reader:
-        driver_begin = time.perf_counter()
+    driver_begin = time.perf_counter()
+    span = (settings.start_s, settings.duration_s, settings.max_frames)
+    with VideoReader(settings.driving, *span, DRIVER_SIDE_PX) as reader, _warming_up(device):
+        check_output(settings.output, settings.alpha, frames=reader.frames)  # all inputs are open: now it's worth working
+        source_begin = time.perf_counter()
+        avatar = prepare_source(photo, model, size, clock, tell, report)
+        report.source_s = time.perf_counter() - source_begin
         track, driver = recover_motion(reader, model, settings.person, clock, tell, report)
     with clock.stage("retarget"):
         motion = retarget(avatar.params, driver, model, mode=settings.camera, fps=float(track.fps), cuts=track.cuts)
-    warm.join()
-    _write_video(settings, photo, avatar, model, motion, track, device, clock, tell, report)
-    report.driver_s = time.perf_counter() - driver_begin
+    stage = Stage(avatar, motion.camera, avatar.background if backdrop is None else backdrop, photo.rgb, settings, device)
+    transforms = model.joint_transforms(motion.rotations, model.rest_joints(motion.betas), motion.translation_m)
+    _write_video(stage, transforms, track, clock, tell, report)
+    report.driver_s = time.perf_counter() - driver_begin - report.source_s
     report.output = settings.output
     return _finish(report, clock, track, begin)
 
@@ -104,7 +107,7 @@ def prepare_source(
         mask, box = track.masks[0, 0].numpy(), track.box_xyxy_px[0].numpy()
         matte = photo.matte if photo.matte is not None else refine_matte(photo.rgb, mask, box)
     if not (matte > 0.5).any():
-        raise BadInput(f"The person in {photo.path} could not be cut out; use a photo that shows them larger and clearer.")
+        raise BadInput(f"The person in {shown(photo.path)} could not be cut out; use a photo that shows them larger and clearer.")
     tell("source", 2, SOURCE_STEPS)
     with clock.stage("source fit"):
         params, quality = fit_body(track, model)
@@ -125,9 +128,11 @@ def recover_motion(
         tell("landmarks", done, reader.frames)
 
     chosen = None if person is None else person - 1
-    with clock.stage("landmarks"):
-        frames = ahead(clock.timed("decode", reader))
-        track = track_person(frames, reader.info.fps, person=chosen, progress=counted, where=str(reader.info.path))
+    where = shown(reader.info.path)
+    if reader.size_px != reader.info.size_px:
+        where += " (read at {}x{} px)".format(*reader.size_px)
+    with clock.stage("landmarks"), closing(ahead(clock.timed("decode", reader))) as frames:
+        track = track_person(frames, reader.info.fps, person=chosen, progress=counted, where=where)
     with clock.stage("fit"):
         params, report.fit = fit_body(track, model, progress=tell)
     report.warnings.extend([*track.warnings, *report.fit.warnings, *reader.warnings])
@@ -135,51 +140,39 @@ def recover_motion(
 
 
 def _write_video(
-    settings: TransferSettings,
-    photo: Photo,
-    avatar: Avatar,
-    model: BodyModel,
-    motion: BodyParams,
-    track: PersonTrack,
-    device: torch.device,
-    clock: StageClock,
-    tell: Progress,
-    report: RunReport,
+    stage: Stage, transforms: Tensor, track: PersonTrack, clock: StageClock, tell: Progress, report: RunReport
 ) -> None:
-    """Draw every frame and stream it into the output file."""
-    backdrop = still_backdrop(settings, avatar.background)
-    transforms = model.joint_transforms(motion.rotations, model.rest_joints(motion.betas), motion.translation_m)
-    stage = Stage(avatar, motion.camera, backdrop, photo.rgb, settings, device)
-    total = len(transforms)
-    with ExitStack() as closing:
-        drawn = draw(stage, transforms, _driver_frames(settings, backdrop.shape[0], closing), clock)
+    """Draw every frame, one per entry of transforms [T, 24, 4, 4], and stream it into the output file."""
+    settings, total = stage.settings, len(transforms)
+    with ExitStack() as stack:
+        driver = _driver_frames(settings, stage.backdrop.shape[0], stack)
+        drawn = stack.enter_context(closing(draw(stage, transforms, driver, clock)))  # before the driver, which it reads
         first = next(drawn)
         report.size = (first.shape[1], first.shape[0])
-        sound = settings.driving if settings.driving.is_file() else None
         writer = VideoWriter(
             settings.output,
             track.fps,
             report.size,
-            audio_from=sound,
+            audio_from=settings.driving if settings.driving.is_file() else None,
             start_s=settings.start_s,
             duration_s=float(total / track.fps),
             alpha=settings.alpha,
             metadata={"comment": SYNTHETIC_NOTE},
         )
-        closing.enter_context(writer)
+        stack.enter_context(writer)
         for done, frame in enumerate(chain([first], drawn), 1):
             writer.write(frame)
             tell("render", done, total)
     report.warnings.extend(writer.warnings)
 
 
-def _driver_frames(settings: TransferSettings, height_px: int, closing: ExitStack) -> Iterator[Frame | None]:
+def _driver_frames(settings: TransferSettings, height_px: int, stack: ExitStack) -> Iterator[Frame | None]:
     """The driver's frames a second time where the output shows them, else None for ever."""
     if not settings.side_by_side and settings.background_kind != "driving":
         return repeat(None)
     side = max(height_px, DRIVER_SIDE_PX)
     reader = VideoReader(settings.driving, settings.start_s, settings.duration_s, settings.max_frames, side)
-    return iter(closing.enter_context(reader))
+    return iter(stack.enter_context(reader))
 
 
 def _write_overlay(
@@ -203,11 +196,25 @@ def _finish(report: RunReport, clock: StageClock, track: PersonTrack, begin: flo
     return report
 
 
-def _warm_up(device: str) -> None:
-    """Compile or load the kernels while landmarks are being found; the first run ever takes seconds for it."""
-    from .flow import kernels
+@contextmanager
+def _warming_up(device: torch.device) -> Iterator[None]:
+    """Meanwhile compile or load the kernels, which takes seconds in the first run ever.
 
-    kernels.load(device)
+    Waits for the end, come what may: a process must not exit under a running compiler.
+    """
+
+    def load() -> None:
+        from .flow import kernels
+
+        with suppress(Exception):  # the first launch meets it again, where it can be told to the user
+            kernels.load(str(device))
+
+    thread = Thread(target=load, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def _silent(stage: str, done: int, total: int | None) -> None:

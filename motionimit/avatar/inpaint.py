@@ -4,8 +4,6 @@ Multi-scale patch voting (Wexler, Shechtman, Irani 2007, "Space-Time Completion 
 Sources at the same height are preferred: floors, horizons and shelves run sideways through photos of standing people.
 """
 
-import math
-
 import cv2
 import numpy as np
 import warp as wp
@@ -16,7 +14,7 @@ from .fill import push_pull
 init_warp()
 
 RADIUS = wp.constant(3)  # patches of 7 x 7
-COARSEST_PX, FINEST_PX = 40, 208  # long side of the pyramid's ends
+COARSEST_PX, FINEST_PX = 40, 240  # long side of the pyramid's ends
 ROUNDS = 4  # search and vote, per level
 SIDEWAYS = wp.constant(0.6)  # cost of a source that lies a whole image height above or below
 
@@ -184,15 +182,22 @@ def _scaled_field(field: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _transplant(rgb: np.ndarray, base: np.ndarray, field: np.ndarray, guess: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """Full-resolution pixels along the coarse offsets; their low frequencies are those that the coarse level voted for."""
+    """Full-resolution pixels along the coarse offsets, blended where offsets change; low frequencies as the coarse level voted."""
     height, width = hole.shape
-    scale = height / field.shape[0]
+    rows, columns = field.shape[:2]
+    scale = height / rows
     y, x = np.mgrid[:height, :width].astype(np.float32)
-    coarse_y, coarse_x = np.mgrid[: field.shape[0], : field.shape[1]]
-    offset = (field - np.stack((coarse_y, coarse_x), -1)).astype(np.float32) * scale
-    offset = cv2.resize(offset, (width, height), interpolation=cv2.INTER_NEAREST)
-    copied = cv2.remap(base, x + offset[..., 1], y + offset[..., 0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    coarse_y, coarse_x = np.clip((y + 0.5) / scale - 0.5, 0, rows - 1), np.clip((x + 0.5) * columns / width - 0.5, 0, columns - 1)
+    offset = (field - np.stack(np.mgrid[:rows, :columns], -1)).astype(np.float32) * scale
+    copied = np.zeros_like(base)
+    for dy in (0, 1):
+        for dx in (0, 1):
+            r, c = np.minimum(coarse_y.astype(int) + dy, rows - 1), np.minimum(coarse_x.astype(int) + dx, columns - 1)
+            share = np.abs(1 - dy - coarse_y % 1) * np.abs(1 - dx - coarse_x % 1)
+            o = offset[r, c]
+            copied += share[..., None] * cv2.remap(
+                base, x + o[..., 1], y + o[..., 0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+            )
     smooth = cv2.resize(guess, (width, height), interpolation=cv2.INTER_CUBIC)
-    sigma = max(1.0, 1.5 * scale) if scale > 1 else 1.0
-    low = cv2.GaussianBlur(smooth - copied, (0, 0), sigma)
-    return np.clip(copied + low, 0, 1) if math.isfinite(float(low.sum())) else base
+    low = cv2.GaussianBlur(smooth - copied, (0, 0), max(1.0, 1.5 * scale))
+    return np.clip(copied + low, 0, 1)

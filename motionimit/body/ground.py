@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, percentile_filter
@@ -10,15 +11,20 @@ from scipy.ndimage import gaussian_filter1d, percentile_filter
 from ..geometry.camera import Camera
 from .initialise import shots
 from .residuals import image_normals
-from .rig import Posed
+from .rig import Posed, Rig
+
+if TYPE_CHECKING:
+    from .model import BodyModel
 
 DEPTH_SHARE = 0.5  # of the driver's motion in depth: monocular depth is the least certain part of a fit
-FEET, EARS = [29, 30, 31, 32], [7, 8]
-CROWN_M = 0.14  # above the ears
+HEAD, ANKLES = 15, [7, 8]
+CROWN_M = 0.2  # above the head joint
 MARGIN = 0.015  # of the frame's height, kept free
 NARROWEST_M, WIDEST_M = 0.25, 0.7  # of half the room that a person is given
 NEARER, FARTHER = 1.4, 0.5  # apparent size against the photo's, at most and at least
 STEP_BACK = 1.35  # at most, to bring a head into the frame that the photo's pose kept lower
+SOLE_M, SOLE_POINTS, BODY_POINTS = 0.012, 16, 80
+CHUNK = 256  # frames posed at a time
 FLOOR_WINDOW_S = 3.0
 FLOOR_SPREAD_M = 0.15  # depth spread of a walk at which half of the measured slope is believed
 FLOOR_PERCENTILE = 25
@@ -30,30 +36,53 @@ class Stage:
     """What a fitted photo fixes."""
 
     root_m: np.ndarray  # [3] the pelvis
-    floor_m: float  # height of the lowest point of the feet
+    floor_m: float  # height of the lowest point of the body
     feet_seen: bool
     head_seen: bool
     camera: Camera
 
-    def stepped_back(self, root: np.ndarray, posed: Posed) -> np.ndarray:
-        """Roots [T, 3], moved away along the line of sight where the head would leave a frame that held the photo's head."""
+    def stepped_back(self, root_m: np.ndarray, head_m: np.ndarray) -> np.ndarray:
+        """Roots [T, 3], moved away along the line of sight where the head would leave a frame that held the photo's head.
+
+        `head_m` [T] is the height of the head joint above the root.
+        """
         room = self.camera.center_px[1] - MARGIN * self.camera.size_px[1]
         if not self.head_seen or not self.feet_seen or room <= 0:
-            return root
-        crown = root[:, 1] + posed.points_m[:, EARS, 1].max(1) - posed.positions_m[:, 0, 1] + CROWN_M
-        needed = np.percentile(self.camera.focal_px * crown / room / -root[:, 2], 90)
-        return root * np.array([1, 0, 1]) * np.clip(needed, 1, STEP_BACK) + root * np.array([0, 1, 0])
+            return root_m
+        crown = root_m[:, 1] + head_m + CROWN_M
+        needed = float(np.percentile(self.camera.focal_px * crown / room / -root_m[:, 2], 90))
+        away = min(max(needed, 1.0), STEP_BACK)
+        return root_m * np.array([away, 1, away])
+
+
+def touch_rig(model: BodyModel) -> Rig:
+    """Points of the mesh that can touch a floor: the soles' lowest vertices, and a sparse sample of all others."""
+    rest = model.v_template.numpy()
+    part = model.weights.numpy().argmax(1)
+    soles = []
+    for joints in ((7, 10), (8, 11)):
+        foot = np.flatnonzero(np.isin(part, joints))
+        sole = foot[rest[foot, 1] < rest[foot, 1].min() + SOLE_M]
+        along = np.argsort(rest[sole, 2])
+        soles.append(sole[along[np.linspace(0, len(sole) - 1, SOLE_POINTS).astype(int)]])
+    return Rig.vertices(model, np.unique(np.r_[soles[0], soles[1], np.arange(0, len(rest), len(rest) // BODY_POINTS)]))
+
+
+def touch_points(posed: Posed) -> np.ndarray:
+    """The points [T, K, 3] of a posed `touch_rig`, in bounded memory."""
+    parts = [slice(s, s + CHUNK) for s in range(0, len(posed.positions_m), CHUNK)]
+    return np.concatenate([Posed(posed.shaped, posed.globals_[p], posed.positions_m[p]).points_m for p in parts])
 
 
 def stage_of(photo: Posed, camera: Camera) -> Stage:
-    """The stage of a fitted photo (T = 1)."""
-    points = photo.points_m[0]
-    xy, _ = image_normals(points, camera)
-    crown, _ = image_normals(points[EARS].mean(0) + np.array([0, CROWN_M, 0]), camera)
+    """The stage of a fitted photo (T = 1), posed with its `touch_rig`."""
+    joints = photo.positions_m[0]
+    ankles, _ = image_normals(joints[ANKLES], camera)
+    crown, _ = image_normals(joints[HEAD] + np.array([0, CROWN_M, 0]), camera)
     return Stage(
-        photo.positions_m[0, 0],
-        float(points[FEET, 1].min()),
-        bool((xy[FEET, 1] < camera.size_px[1] * 1.02).any()),
+        joints[0],
+        float(photo.points_m[0, :, 1].min()),
+        bool((ankles[:, 1] < camera.size_px[1]).any()),
         bool(crown[1] > -MARGIN * camera.size_px[1]),
         camera,
     )
@@ -120,7 +149,7 @@ def in_frame(root_m: np.ndarray, reach_m: np.ndarray, stage: Stage) -> np.ndarra
         nearest = min(home, max(nearest, -camera.focal_px * stage.floor_m / below))
     depth = _soft_floor(-out[:, 2], nearest, 0.05)
     out[:, 2] = np.maximum(-home / FARTHER, -depth)
-    half_m = float(np.clip(np.percentile(reach_m, 80), NARROWEST_M, WIDEST_M))
+    half_m = float(np.clip(1.1 * np.percentile(reach_m, 90), NARROWEST_M, WIDEST_M))  # hands may be nearer than the root
     margin_px = min(0.4 * camera.size_px[0], camera.focal_px * half_m / home)
     edges = (np.array([margin_px, camera.size_px[0] - margin_px]) - camera.center_px[0]) * home / camera.focal_px
     left, right = min(edges[0], stage.root_m[0]), max(edges[1], stage.root_m[0])

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 
 from ..types import BodyParams
-from .ground import Stage, floor_clearance, floor_slope, in_frame, stage_of, travel
+from .ground import HEAD, Stage, floor_clearance, floor_slope, in_frame, stage_of, touch_points, touch_rig, travel
 from .initialise import shots
-from .rig import Posed, Rig, Shaped
+from .rig import Posed, Shaped
 
 if TYPE_CHECKING:
     from .model import BodyModel
@@ -41,14 +42,14 @@ def retarget(
     """
     if mode not in ("smooth", "source", "copy"):
         raise ValueError(f"mode must be smooth, source or copy, got {mode!r}")
-    ours = Rig.landmarks(model)
-    body = ours.shaped(source.betas.double().numpy())
-    acted = _posed(ours if driver_model is None else Rig.landmarks(driver_model), driver)
+    body = touch_rig(model).shaped(source.betas.double().numpy())
+    theirs = body.rig if driver_model is None else touch_rig(driver_model)
+    acted = _posed(theirs.shaped(driver.betas.double().numpy()), driver)
     rotations = driver.rotations.double().numpy().copy()
     if mode == "copy":
         root = _copied(body, acted, rotations, source, driver)
     else:
-        root = _staged(body, _posed(ours, source), acted, rotations, source, mode == "smooth", fps, cuts)
+        root = _staged(body, _posed(body, source), acted, rotations, source, mode == "smooth", fps, cuts)
     return BodyParams(
         torch.from_numpy(rotations).float(),
         source.betas.float(),
@@ -63,10 +64,8 @@ def leg_length_m(shaped: Shaped) -> float:
     return float(np.linalg.norm(hip - knee) + np.linalg.norm(knee - ankle))
 
 
-def _posed(rig: Rig, params: BodyParams) -> Posed:
-    return rig.shaped(params.betas.double().numpy()).pose(
-        params.rotations.double().numpy(), params.translation_m.double().numpy()
-    )
+def _posed(shaped: Shaped, params: BodyParams) -> Posed:
+    return shaped.pose(params.rotations.double().numpy(), params.translation_m.double().numpy())
 
 
 def _turn_with_sight(rotations: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
@@ -116,21 +115,22 @@ def _staged(
     frames = len(rotations)
     ratio = leg_length_m(body) / leg_length_m(acted.shaped)
     stage = stage_of(photo, source.camera)
-    slope = floor_slope(acted.points_m, cuts)
-    lift = floor_clearance((acted.points_m[..., 1] - slope[:, None] * acted.points_m[..., 2]).min(1), fps, cuts) * ratio
+    touching = touch_points(acted)
+    slope = floor_slope(touching, cuts)
+    lift = floor_clearance((touching[..., 1] - slope[:, None] * touching[..., 2]).min(1), fps, cuts) * ratio
     root = np.repeat(stage.root_m[None], frames, 0)
     if roams:
         root += travel(acted.positions_m[:, 0], ratio, cuts)
-        reach = np.abs(acted.points_m[..., 0] - acted.positions_m[:, :1, 0]).max(1) * ratio
+        reach = np.abs(touching[..., 0] - acted.positions_m[:, :1, 0]).max(1) * ratio
         root = in_frame(root, reach, stage)
     _turn_with_sight(rotations, acted.positions_m[:, 0], root)
     posed = body.pose(rotations, root - body.joints_m[0])
-    down = posed.points_m - posed.positions_m[:, :1]
+    down = touch_points(posed) - posed.positions_m[:, :1]
     height = -(down[..., 1] - slope[:, None] * down[..., 2]).min(
         1
     )  # of the pelvis above the lowest point, the floor tilted as seen
     root[:, 1] = _ground_line(stage, height, cuts) + _settled(height, fps, cuts) + lift
-    return stage.stepped_back(root, posed)
+    return stage.stepped_back(root, posed.positions_m[:, HEAD, 1] - posed.positions_m[:, 0, 1])
 
 
 def _ground_line(stage: Stage, height: np.ndarray, cuts: tuple[int, ...]) -> np.ndarray:
@@ -143,8 +143,6 @@ def _ground_line(stage: Stage, height: np.ndarray, cuts: tuple[int, ...]) -> np.
 
 
 def _settled(height: np.ndarray, fps: float, cuts: tuple[int, ...]) -> np.ndarray:
-    from scipy.ndimage import gaussian_filter1d
-
     out = height.copy()
     for shot in shots(len(height), cuts):
         out[shot] = gaussian_filter1d(height[shot], SETTLE_S * fps, mode="nearest")

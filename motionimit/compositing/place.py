@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..config import TransferSettings, parse_color
-from ..media.image import read_photo
+from ..media.image import read_pixels
 
 
 def cover(rgb: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
@@ -23,20 +21,18 @@ def cover(rgb: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
     return cv2.resize(crop, size_px, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
 
-def still_backdrop(settings: TransferSettings, cleaned: Tensor) -> Tensor:
-    """[H, W, 3] float32 backdrop that stays the same for all frames. `cleaned`: the photo without its person.
+def chosen_backdrop(settings: TransferSettings, size_px: tuple[int, int]) -> Tensor | None:
+    """[H, W, 3] float32, 0..1, of (width, height): a colour or a picture (cropped to fill) that is the same for all frames.
 
-    Raises `BadInput` where a background picture can't be read.
+    None where the settings want the photo's or the driver's own. Raises `BadInput` where the picture can't be read.
     """
-    kind = settings.background_kind
-    if kind == "color":
-        color = parse_color(settings.background)
-        assert color is not None, "background_kind says that this is a colour"
-        return (torch.tensor(color) / 255).expand_as(cleaned).contiguous()
-    if kind == "file":
-        picture = read_photo(Path(settings.background)).rgb
-        return torch.from_numpy(cover(picture, (cleaned.shape[1], cleaned.shape[0]))).float() / 255
-    return cleaned
+    color = parse_color(settings.background)
+    if color is not None:
+        return (torch.tensor(color) / 255).expand(size_px[1], size_px[0], 3).contiguous()
+    if settings.background_path is None:
+        return None
+    picture, _ = read_pixels(settings.background_path, "background picture")
+    return torch.from_numpy(cover(picture, size_px)).float() / 255
 
 
 def over(rgba: Tensor, backdrop: Tensor) -> np.ndarray:

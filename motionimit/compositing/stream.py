@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event, Thread, local
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from ..avatar.build import Avatar
     from ..geometry.camera import Camera
 
-A, B = TypeVar("A"), TypeVar("B")
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Stage:
     device: torch.device
 
 
-def draw(stage: Stage, transforms: Tensor, driver: Iterator[Frame | None], clock: StageClock) -> Iterator[np.ndarray]:
+def draw(stage: Stage, transforms: Tensor, driver: Iterator[Frame | None], clock: StageClock) -> Generator[np.ndarray]:
     """Finished frames [H, W, 3 or 4] uint8, one per entry of transforms [T, 24, 4, 4], drawn in parallel, yielded in order.
 
     `driver` gives the driving frame to each (None where the output doesn't show it).
@@ -70,8 +71,11 @@ def draw(stage: Stage, transforms: Tensor, driver: Iterator[Frame | None], clock
     return in_order(one, zip(transforms, driver, strict=False), workers)
 
 
-def in_order(function: Callable[[A], B], jobs: Iterable[A], workers: int) -> Iterator[B]:
-    """Map in threads (kernels, codecs and detectors release the interpreter lock), in order, two jobs waiting per worker at most."""
+def in_order(function: Callable[[A], B], jobs: Iterable[A], workers: int) -> Generator[B]:
+    """Map in threads (kernels, codecs and detectors release the interpreter lock), in order; at most two jobs wait per worker.
+
+    Errors of jobs and of the function come through; closing drops what waits.
+    """
     pending: deque[Future[B]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
@@ -86,7 +90,7 @@ def in_order(function: Callable[[A], B], jobs: Iterable[A], workers: int) -> Ite
                 future.cancel()
 
 
-def ahead(items: Iterable[A], depth: int = 6) -> Iterator[A]:
+def ahead(items: Iterable[A], depth: int = 6) -> Generator[A]:
     """Produce `items` in a thread of their own, at most `depth` in advance. Errors come through; closing ends the thread."""
     ready: queue.Queue[tuple[bool, A | BaseException | None]] = queue.Queue(depth)
     stop = Event()

@@ -186,6 +186,11 @@ def blend(
                             wp.atomic_add(flow, y, x, wp.vec4(0.0, 0.0, 0.0, alpha))
 
 
+@wp.func
+def drawn(surface: wp.array2d(dtype=wp.vec4), veil: wp.array2d(dtype=wp.vec4), y: int, x: int) -> bool:  # type: ignore[valid-type]
+    return surface[y, x][3] > 0.0 or veil[y, x][3] < -0.05
+
+
 @wp.kernel
 def resolve(
     surface: wp.array2d(dtype=wp.vec4),  # type: ignore[valid-type]
@@ -193,19 +198,41 @@ def resolve(
     flow: wp.array2d(dtype=wp.vec4),  # type: ignore[valid-type]
     color: wp.array2d(dtype=wp.vec4),  # type: ignore[valid-type]
 ):
-    """Veil over surface → straight (not premultiplied) RGBA in 0..1."""
+    """Veil over surface → straight (not premultiplied) RGBA in 0..1.
+
+    Where a surface ends without a soft texture edge (a fold, the far side of a limb) its coverage is smoothed by a 3 x 3 binomial
+    filter, so that outlines don't show stairs.
+    """
     y, x = wp.tid()
     s, v = surface[y, x], veil[y, x]
     rgb = wp.vec3(0.0, 0.0, 0.0)
     alpha = float(0.0)
     if s[3] > 0.0:
         rgb = wp.vec3(s[0], s[1], s[2]) / s[3]
-        alpha = 1.0
+    if s[3] > 0.0 or v[3] >= -0.05:
+        near = float(0.0)
+        total = wp.vec3(0.0, 0.0, 0.0)
+        weight = float(0.0)
+        for dy in range(-1, 2):
+            for dx in range(-1, 2):
+                ny, nx = wp.clamp(y + dy, 0, surface.shape[0] - 1), wp.clamp(x + dx, 0, surface.shape[1] - 1)
+                k = float((2 - wp.abs(dy)) * (2 - wp.abs(dx))) / 16.0
+                n = surface[ny, nx]
+                if n[3] > 0.0:
+                    total += k * wp.vec3(n[0], n[1], n[2]) / n[3]
+                    weight += k
+                    near += k
+                elif s[3] > 0.0 and drawn(surface, veil, ny, nx):
+                    near += k
+        alpha = near
+        if s[3] <= 0.0 and weight > 0.0:
+            rgb = total / weight
     if v[3] < 0.0:
         cover = 1.0 - wp.exp(v[3])
         front = wp.vec3(v[0], v[1], v[2]) / flow[y, x][3]
-        rgb = wp.where(alpha > 0.5, front * cover + rgb * (1.0 - cover), front)
-        alpha = wp.max(alpha, cover)
+        rest = alpha * (1.0 - cover)
+        rgb = (front * cover + rgb * rest) / (cover + rest)
+        alpha = cover + rest
     color[y, x] = wp.vec4(rgb[0], rgb[1], rgb[2], alpha)
 
 

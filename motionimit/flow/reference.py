@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -30,11 +32,29 @@ def render_reference(surface: Surface, layers: Tensor, size: tuple[int, int], tr
     total = weight.sum(0)[..., None]
     behind = (weight[..., None] * rgba[..., :3]).sum(0) / total.clamp_min(1e-12)
     veil = torch.where(before, alpha, 0.0)
-    cover = (1 - (1 - veil).prod(0))[..., None]
+    cover = 1 - (1 - veil).prod(0)
     front = (veil[..., None] * rgba[..., :3]).sum(0) / veil.sum(0)[..., None].clamp_min(1e-12)
-    solid = (total > 0).float()
-    rgb = torch.where(solid > 0, front * cover + behind * (1 - cover), front)
-    return torch.cat((rgb, torch.maximum(solid, cover)), -1)
+    behind, solid = _smooth_outline(behind, total[..., 0] > 0, cover)
+    rest = (solid * (1 - cover))[..., None]
+    whole = cover[..., None] + rest
+    rgb = (front * cover[..., None] + behind * rest) / whole.clamp_min(1e-12)
+    return torch.cat((rgb, whole), -1)
+
+
+def _smooth_outline(rgb: Tensor, solid: Tensor, cover: Tensor) -> tuple[Tensor, Tensor]:
+    """Colour [H, W, 3] and coverage [H, W] of the surface after the 3 x 3 binomial filter at its hard edges."""
+    veiled = cover > 1 - math.exp(-0.05)
+    kernel = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]])[None, None] / 16
+
+    def blur(image: Tensor) -> Tensor:
+        padded = torch.nn.functional.pad(image.permute(2, 0, 1)[:, None], (1, 1, 1, 1), mode="replicate")
+        return torch.nn.functional.conv2d(padded, kernel)[:, 0].permute(1, 2, 0)
+
+    mask = solid.float()[..., None]
+    spread = blur(rgb * mask) / blur(mask).clamp_min(1e-12)
+    inside, outside = blur((solid | veiled).float()[..., None])[..., 0], blur(mask)[..., 0]
+    coverage = torch.where(solid, inside, torch.where(veiled, torch.zeros_like(inside), outside))
+    return torch.where(mask > 0, rgb, spread), coverage
 
 
 def _skin(surface: Surface, transforms: Tensor, camera: Camera) -> Tensor:

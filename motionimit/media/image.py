@@ -42,7 +42,7 @@ def read_photo(path: Path | str) -> Photo:
 def read_pixels(path: Path, kind: str, max_side_px: int = MAX_SIDE_PX) -> tuple[np.ndarray, np.ndarray | None]:
     """Decode a still to rgb [H, W, 3] uint8 and its alpha [H, W] uint8 or None. `kind` is for messages. Raises `BadInput`."""
     try:
-        with open_image(path) as image:
+        with quiet_pillow(), open_image(path) as image:
             check_pixels(image.size, path, kind, MAX_PIXELS)
             image.draft(None, (max_side_px, max_side_px))  # JPEG decodes straight to 1/2, 1/4 or 1/8
             image.load()
@@ -59,24 +59,27 @@ def read_pixels(path: Path, kind: str, max_side_px: int = MAX_SIDE_PX) -> tuple[
 
 @contextmanager
 def open_image(path: Path) -> Iterator[Image.Image]:
-    """Pillow's lazy open without its own size limit (178 Mpx), which is lower than ours and can only be set globally.
+    """Pillow's lazy open without its own size limit (178 Mpx), which is lower than ours and can only be set globally."""
+    with _bomb_lock:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        yield image
 
-    While the image is open, Pillow keeps to itself what it thinks of its metadata: that is no concern of the user's.
-    """
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Keep what Pillow thinks of a file's metadata from the user. Global, so hold it for one call only."""
     logger = logging.getLogger("PIL")
     level = logger.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logger.setLevel(logging.CRITICAL)
         try:
-            with _bomb_lock:
-                limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-                try:
-                    image = Image.open(path)
-                finally:
-                    Image.MAX_IMAGE_PIXELS = limit
-            with image:
-                yield image
+            yield
         finally:
             logger.setLevel(level)
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageSequence
 
 from ..errors import BadInput
 from ..types import VideoInfo
-from .image import MAX_FRAME_PIXELS, MAX_SIDE_PX, check_pixels, open_image, read_pixels, upright_rgb
+from .image import MAX_FRAME_PIXELS, MAX_SIDE_PX, check_pixels, open_image, quiet_pillow, read_pixels, upright_rgb
 from .paths import check_input, reason, shown
 from .timing import DEFAULT_FPS, Picture, stated_rate
 
@@ -74,7 +74,7 @@ class AnimationSource:
         self.warnings: list[str] = []
         self._path = path
         try:
-            with open_image(path) as image:
+            with quiet_pillow(), open_image(path) as image:
                 check_pixels(image.size, path, "video", MAX_FRAME_PIXELS)
                 delays = [_delay_s(frame) for frame in ImageSequence.Iterator(image)]
                 size = image.size
@@ -111,7 +111,7 @@ def open_pictures(path: Path, fps: Fraction) -> StillSource | AnimationSource:
     if path.is_dir():
         return StillSource(path, fps)
     try:
-        with open_image(path) as image:
+        with quiet_pillow(), open_image(path) as image:
             animated = getattr(image, "n_frames", 1) > 1 and image.format in ("GIF", "WEBP", "PNG", "AVIF")
     except Exception:
         animated = False  # read as a still, which words the error

@@ -71,8 +71,9 @@ def steady(pictures: Iterable[Picture], warnings: list[str]) -> Iterator[Picture
 def on_grid(pictures: Iterable[Picture], fps: Fraction, first: int) -> Iterator[Picture]:
     """One picture for every grid time k / fps from k = `first` on, until the last one's length has passed.
 
-    Each picture takes the grid time nearest to its own and is held until the next one's. A file that has this constant rate comes
-    out unchanged, frame by frame, even with rounded time stamps; else pictures are repeated or left out, off by half a frame at most.
+    Each picture takes the grid time nearest to its own and is held until the next one's. A file that has this constant rate
+    comes out unchanged, frame by frame, even with rounded time stamps; else pictures are repeated or left out, and each is off
+    by half a frame at most.
     """
     k, previous = first, None
     for picture in pictures:

@@ -1,4 +1,5 @@
-"""What a person wears, as a few colours: enough to tell two people apart when they cross; and whole-frame change, which tells cuts."""
+"""What a person wears, as a few colours: enough to tell two people apart when they cross; and whole-frame change, which tells
+cuts."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -63,7 +64,7 @@ class MaskSample:
 def shots_of(count: int, cuts: tuple[int, ...]) -> list[tuple[int, int]]:
     """[start, end) of every shot."""
     edges = [0, *cuts, count]
-    return [(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    return [(a, b) for a, b in pairwise(edges) if b > a]
 
 
 def build_track(
@@ -88,8 +89,19 @@ def build_track(
     if repaired:
         warnings.append(f"left and right were swapped back in {repaired} of {count} frames")
     mask_frames, mask_stack = masks.tensors(valid)
-    arrays = (torch.from_numpy(a) for a in (boxes, px, metres, confidence, valid))
-    return PersonTrack(size_px, fps, *arrays, cuts, mask_frames, mask_stack, tuple(warnings))
+    return PersonTrack(
+        size_px=size_px,
+        fps=fps,
+        box_xyxy_px=torch.from_numpy(boxes),
+        joints_px=torch.from_numpy(px),
+        joints_m=torch.from_numpy(metres),
+        confidence=torch.from_numpy(confidence),
+        valid=torch.from_numpy(valid),
+        cuts=cuts,
+        mask_frames=mask_frames,
+        masks=mask_stack,
+        warnings=tuple(warnings),
+    )
 
 
 def _spikes(px: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -106,8 +118,8 @@ def _spikes(px: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 
 def _steadiness(px: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """[T, 33] factor on confidence: 1 / (1 + (d / 0.25 torso)²), d the distance from the median of 5 frames, which a leap for a frame or
-    two exceeds and a swing's turning point does not."""
+    """[T, 33] factor on confidence: 1 / (1 + (d / 0.25 torso)²), d the distance from the median of 5 frames, which a leap for
+    a frame or two exceeds and a swing's turning point does not."""
     out = np.ones(px.shape[:2], np.float32)
     frames = np.flatnonzero(valid)
     if len(frames) < 5:

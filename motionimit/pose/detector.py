@@ -72,7 +72,8 @@ _FIND_FLOOR = 0.25  # the graph's own threshold; `find` filters above it
 
 
 class MediaPipeDetector:
-    """BlazePose "full" from the wheel's own models, and the selfie segmenter, as three stateless graphs on MediaPipe's public calculators.
+    """BlazePose "full" from the wheel's own models, and the selfie segmenter, as three stateless graphs on MediaPipe's public
+    calculators.
 
     The legacy `Pose` solution returns one person, tracks by itself and warps each mask to the full frame; driving its two parts
     directly gives every person, exact windows for our tracker, and masks at no measurable cost. Use from one thread at a time.

@@ -15,9 +15,9 @@ _GLOBAL = 0.04  # share of the whole picture's statistics in every neighbourhood
 def follow_colors(rgb: np.ndarray, prior: np.ndarray, tall: float, outward: float, inward: float) -> np.ndarray:
     """[h, w, 3] uint8, prior [h, w] 0..1, person height in px → [h, w] float32 probability that follows colour borders.
 
-    Each round counts palette colours, weighted by the current probability, in a neighbourhood of the pixel; the log ratio of person to
-    background, added to the prior's log odds, is smoothed along the picture's edges. `outward` and `inward` bound, in person heights,
-    how far the verdict may move off the prior's.
+    Each round counts palette colours, weighted by the current probability, in a neighbourhood of the pixel; the log ratio of
+    person to background, added to the prior's log odds, is smoothed along the picture's edges. `outward` and `inward` bound,
+    in person heights, how far the verdict may move off the prior's.
     """
     weights = _memberships(rgb)
     odds_prior = np.log((prior + 0.02) / (1.02 - prior))

@@ -1,9 +1,10 @@
 """From a coarse person mask to a matte with soft edges, and the person's own colours under those edges.
 
 Three steps. `segment`: at most 448 px high, local colour models of person and background (a palette whose bins are counted in a
-Gaussian neighbourhood, as in SnapCut's local classifiers) move the mask onto the colours' border. `alpha_in_band`: in the unknown band
-along that border each pixel is explained as a mix of a sampled person colour and a sampled background colour (sampling matting), and
-an edge-aware filter (He et al., guided filter) removes the noise. `foreground_colors`: the person colours that were mixed.
+Gaussian neighbourhood, as in SnapCut's local classifiers) move the mask onto the colours' border. `alpha_in_band`: in the
+unknown band along that border each pixel is explained as a mix of a sampled person colour and a sampled background colour
+(sampling matting), and an edge-aware filter (He et al., guided filter) removes the noise. `foreground_colors`: the person
+colours that were mixed.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ _MARGIN = 0.12
 def refine_matte(rgb: np.ndarray, mask: np.ndarray, box: np.ndarray) -> np.ndarray:
     """[H, W, 3] uint8, a coarse mask [H, W] (0..1) and the person's box (x0, y0, x1, y1) in px → matte [H, W] float32, 0..1.
 
-    The matte follows the picture's own edges: hair and cloth get soft borders, islands go, and what the mask cut off comes back if its
-    colour says so, within a band of 6 % of the person's height outside the mask and 1.5 % inside. It works on the box plus a margin, at
-    most 1024 px high, whatever the picture's size. Deterministic.
+    The matte follows the picture's own edges: hair and cloth get soft borders, islands go, and what the mask cut off comes
+    back if its colour says so, within a band of 6 % of the person's height outside the mask and 1.5 % inside. It works on the
+    box plus a margin, at most 1024 px high, whatever the picture's size. Deterministic.
     """
     height, width = rgb.shape[:2]
     x0, y0, x1, y1 = _window(box, width, height)

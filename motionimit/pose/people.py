@@ -39,7 +39,7 @@ def box_of(detection: Detection, width: int, height: int) -> np.ndarray:
     joints = detection.joints_px[sure] if sure.sum() >= 4 else detection.joints_px
     low, high = joints.min(0), joints.max(0)
     tall = max(float(high[1] - low[1]), 1.0)
-    low, high = low - (0.05 * tall, 0.09 * tall), high + (0.05 * tall, 0.03 * tall)
+    low, high = low - np.array((0.05 * tall, 0.09 * tall)), high + np.array((0.05 * tall, 0.03 * tall))
     if detection.mask is not None:
         rows, cols = np.nonzero(detection.mask[::4, ::4] > 0.5)
         if len(rows):
@@ -81,7 +81,8 @@ def same_person(a: Detection, b: Detection) -> bool:
 
 
 def look(rgb: np.ndarray, detector: PoseDetector, roi: Roi) -> Person | None:
-    """Landmarks in a window, once more in the window they give (the first one is rough), with box and score; None if implausible."""
+    """Landmarks in a window, once more in the window they give (the first one is rough), with box and score; None if
+    implausible."""
     first = detector.detect(rgb, roi)
     if first is None:
         return None
@@ -92,6 +93,9 @@ def look(rgb: np.ndarray, detector: PoseDetector, roi: Roi) -> Person | None:
     if score < 0.35:
         return None
     return Person(second, box_of(second, rgb.shape[1], rgb.shape[0]), score)
+
+
+_WHOLE = -1  # a level of `_windows`
 
 
 def _tiles(width: int, height: int, level: int) -> list[tuple[int, int, int]]:
@@ -105,9 +109,9 @@ def _tiles(width: int, height: int, level: int) -> list[tuple[int, int, int]]:
 
 
 def _windows(rgb: np.ndarray, detector: PoseDetector, level: int) -> list[Roi]:
-    """Windows found in the tiles of one level, in frame pixels; level -1 is the whole image."""
+    """Windows found in the tiles of one level, in frame pixels."""
     height, width = rgb.shape[:2]
-    if level < 0:
+    if level == _WHOLE:
         return detector.find(rgb, _FIND_SCORE)
     out: list[Roi] = []
     for x, y, side in _tiles(width, height, level):
@@ -123,16 +127,39 @@ def find_people(rgb: np.ndarray, detector: PoseDetector, thorough: bool = True) 
     """
     height, width = rgb.shape[:2]
     people: list[Person] = []
-    levels = [-1] if not thorough else [-1, 0] if max(width, height) > 1.2 * min(width, height) else [-1]
-    if thorough:
-        levels.append(1)
-    for level in levels:
+    oblong = max(width, height) > 1.2 * min(width, height)
+    for level in (_WHOLE, *((0, 1) if oblong else (1,))) if thorough else (_WHOLE,):
         for roi in _windows(rgb, detector, level):
             _add(people, rgb, detector, roi)
     if thorough and not people:
         for roi in _windows(rgb, detector, 3):
             _add(people, rgb, detector, roi)
-    return sorted(people, key=lambda p: float(p.detection.joints_px[_TORSO, 0].mean()))
+    return sorted(_real(people), key=lambda p: float(p.detection.joints_px[_TORSO, 0].mean()))
+
+
+def _real(people: list[Person]) -> list[Person]:
+    """Without ghosts: a leg or a shoe taken for a small person, or a second, worse skeleton on one body. Their masks tell: a
+    ghost's lies within another's. Larger people are believed first."""
+    kept: list[Person] = []
+    for person in sorted(people, key=lambda p: -p.area_px * p.score):
+        inside = [(_covered(person.detection, k.detection), _covered(k.detection, person.detection)) for k in kept]
+        if not any(a > 0.9 or (a > 0.8 and b > 0.8) for a, b in inside):
+            kept.append(person)
+    return kept
+
+
+def _covered(a: Detection, b: Detection) -> float:
+    """Share of a's mask that lies within b's; 0 where either has none."""
+    if a.mask is None or b.mask is None:
+        return 0.0
+    rows, cols = np.nonzero(a.mask[::4, ::4] > 0.5)
+    if not len(rows):
+        return 0.0
+    size = b.mask.shape[0]
+    points = a.roi.to_frame((np.stack((cols, rows), -1) * 4 + 0.5) / a.mask.shape[0])
+    there = np.floor(b.roi.to_crop(points) * size).astype(int)
+    there = there[((there >= 0) & (there < size)).all(1)]
+    return float((b.mask[there[:, 1], there[:, 0]] > 0.5).sum() / len(points))
 
 
 def _add(people: list[Person], rgb: np.ndarray, detector: PoseDetector, roi: Roi) -> None:
@@ -154,14 +181,15 @@ def _add(people: list[Person], rgb: np.ndarray, detector: PoseDetector, roi: Roi
 
 
 def choose(people: list[Person], person: int | None, where: str) -> Person:
-    """The N-th person from the left (0-based), or the largest. Raises `BadInput` if there is no such person; `where` names the file."""
+    """The N-th person from the left (0-based), or the largest. Raises `BadInput` if there is no such person; `where` names
+    the file."""
     if not people:
-        raise BadInput(f"no person was found in {where}; use a picture that shows one whole person, upright and well lit")
+        raise BadInput(f"No person was found in {where}; give one that shows a whole person, upright and well lit.")
     if person is None:
         return max(people, key=lambda p: p.area_px * (0.5 + p.score))
     if not 0 <= person < len(people):
         seen = "only 1 person was" if len(people) == 1 else f"{len(people)} people were"
-        raise BadInput(f"person {person} was asked for but {seen} found in {where}; count from 0, left to right")
+        raise BadInput(f"Person {person + 1} was asked for but {seen} found in {where}; they count from 1, left to right.")
     return people[person]
 
 
@@ -169,5 +197,6 @@ def require_height(height_px: float, minimum_px: int, where: str) -> None:
     """Raises `BadInput` if the person is smaller than the figures that follow could resolve."""
     if height_px < minimum_px:
         raise BadInput(
-            f"the person is {height_px:.0f} px tall in {where}, at least {minimum_px} are needed; use a larger or closer picture"
+            f"The person in {where} is only {height_px:.0f} px tall, at least {minimum_px} px are needed;"
+            " use a larger or closer view."
         )

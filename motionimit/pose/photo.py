@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..errors import BadInput
+from ..media.paths import shown
 from ..types import PersonTrack, Photo
 from .detector import LEFT_RIGHT, Detection, MediaPipeDetector, PoseDetector
 from .people import MIN_HEIGHT_PHOTO_PX, Person, box_of, choose, find_people, plausibility, require_height, same_person
@@ -18,7 +19,16 @@ from .roi import Roi, crop, paste
 _TURNS = (1, 3, 2)  # quarter turns tried when nobody stands upright
 _CONVINCING = 0.6
 _TORSO = [11, 12, 24, 23]
-_LIMBS = ((11, 13, 0.014), (13, 15, 0.01), (12, 14, 0.014), (14, 16, 0.01), (23, 25, 0.03), (25, 27, 0.016), (24, 26, 0.03), (26, 28, 0.016))
+_LIMBS = (
+    (11, 13, 0.014),
+    (13, 15, 0.01),
+    (12, 14, 0.014),
+    (14, 16, 0.01),
+    (23, 25, 0.03),
+    (25, 27, 0.016),
+    (24, 26, 0.03),
+    (26, 28, 0.016),
+)
 _SEARCH_PX = 1280  # people are searched at this long side; landmarks come from the full picture
 
 
@@ -33,16 +43,16 @@ def track_photo(photo: Photo, detector: PoseDetector | None = None, person: int 
     height, width = photo.rgb.shape[:2]
     try:
         people = _everyone(photo.rgb, used)
-        chosen = choose(people, person, str(photo.path))
+        chosen = choose(people, person, shown(photo.path))
         detection = _refined(photo.rgb, used, chosen.detection)
         box = box_of(detection, width, height)
-        require_height(float(box[3] - box[1]), MIN_HEIGHT_PHOTO_PX, str(photo.path))
+        require_height(float(box[3] - box[1]), MIN_HEIGHT_PHOTO_PX, shown(photo.path))
         mask = photo.matte if photo.matte is not None else _mask(photo.rgb, used, people, detection, box)
     finally:
         if own is not None:
             own.close()
     if mask is None:
-        raise BadInput(f"the pose estimator gives no mask for {photo.path}; use a photo whose background is transparent")
+        raise BadInput(f"The pose estimator gives no mask for {shown(photo.path)}; use a photo whose background is transparent.")
     arrays = (box, detection.joints_px, detection.joints_m, detection.confidence)
     box_t, px, metres, confidence = (torch.from_numpy(np.ascontiguousarray(a, np.float32))[None] for a in arrays)
     masks = torch.from_numpy(np.ascontiguousarray(mask, np.float32))[None, None]
@@ -50,10 +60,13 @@ def track_photo(photo: Photo, detector: PoseDetector | None = None, person: int 
     return PersonTrack((width, height), Fraction(1), box_t, px, metres, confidence, seen, (), (0,), masks)
 
 
-def _mask(rgb: np.ndarray, detector: PoseDetector, people: list[Person], detection: Detection, box: np.ndarray) -> np.ndarray | None:
-    """[H, W] float32 from three sources: the landmark network's mask, which knows this person but cuts clothes off; a segmenter's,
-    which knows clothes and hair but not whose they are (so other people's masks are taken out of it); and the bones, which are always
-    inside the body. Near one half where the first two disagree: `refine_matte` decides there by colour."""
+def _mask(
+    rgb: np.ndarray, detector: PoseDetector, people: list[Person], detection: Detection, box: np.ndarray
+) -> np.ndarray | None:
+    """[H, W] float32 from three sources: the landmark network's mask, which knows this person but cuts clothes off; a
+    segmenter's, which knows clothes and hair but not whose they are (so other people's masks are taken out of it); and the
+    bones, which are always inside the body. Near one half where the first two disagree: `refine_matte` decides there by
+    colour."""
     if detection.mask is None:
         return None
     height, width = rgb.shape[:2]
@@ -101,8 +114,8 @@ def _anybody(rgb: np.ndarray, detector: PoseDetector, detection: Detection, box:
 
 
 def _bones(detection: Detection, width: int, height: int, tall: float, thick: float = 1.0) -> np.ndarray:
-    """[height, width] float32: 0.92 on the torso and along the limbs whose ends are both seen well; at `thick` 1 thinner than any limb,
-    at 2.5 about as thick as limbs are."""
+    """[height, width] float32: 0.92 on the torso and along the limbs whose ends are both seen well; at `thick` 1 thinner than
+    any limb, at 2.5 about as thick as limbs are."""
     canvas = np.zeros((height, width), np.uint8)
     joints = detection.joints_px
     if detection.confidence[_TORSO].min() > 0.6:

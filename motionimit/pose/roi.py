@@ -1,4 +1,5 @@
-"""The square, turned window in which one person is looked at: its crop, its mapping to the frame and its making from landmarks."""
+"""The square, turned window in which one person is looked at: its crop, its mapping to the frame and its making from
+landmarks."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Roi:
-    """A square of `side_px` about `center_px`, turned clockwise (as seen) by `angle_rad`, so that the person stands upright in it."""
+    """A square of `side_px` about `center_px`, turned clockwise (as seen) by `angle_rad`, so that the person stands upright
+    in it."""
 
     center_px: tuple[float, float]
     side_px: float
@@ -78,7 +80,8 @@ def paste(image: np.ndarray, roi: Roi, width: int, height: int, scale: float = 1
 
 
 def roi_from_axis(center_px: np.ndarray, top_px: np.ndarray, margin: float = 1.25) -> Roi:
-    """BlazePose's rule: a circle about the hips through `top`, the square round it enlarged by `margin`, turned so that top is up."""
+    """BlazePose's rule: a circle about the hips through `top`, the square round it enlarged by `margin`, turned so that top
+    is up."""
     dx, dy = (float(v) for v in top_px - center_px)
     side = 2 * math.hypot(dx, dy) * margin
     return Roi((float(center_px[0]), float(center_px[1])), max(side, 1.0), math.atan2(dx, -dy))

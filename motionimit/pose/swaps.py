@@ -1,9 +1,10 @@
 """Left and right of a body or of a pair of limbs, exchanged by the estimator for a few frames, put back.
 
 Per frame the labelling is either as reported or mirrored; the cheapest sequence is found by dynamic programming (Viterbi) over
-cost = Σ prior · [mirrored] + Σ |x(t) - 2 x(t-1) + x(t-2)|, the acceleration under the chosen labellings, in the image AND in 3D. A body
-taken back to front has its depth reversed as well. Someone who truly turns round goes on at an even rate under the reported labels,
-while the mirrored ones would bounce back, so a true turn stays; a burst of wrong labels costs four kinks and goes.
+cost = Σ prior · [mirrored] + Σ |x(t) - 2 x(t-1) + x(t-2)|, the acceleration under the chosen labellings, in the image AND in
+3D. A body taken back to front has its depth reversed as well. Someone who truly turns round goes on at an even rate under the
+reported labels, while the mirrored ones would bounce back, so a true turn stays; a burst of wrong labels costs four kinks and
+goes.
 """
 
 from __future__ import annotations
@@ -17,22 +18,23 @@ from .detector import LEFT_RIGHT
 _BODY = np.array([11, 13, 15, 23, 25, 27, 31])  # left landmarks; their twins are the right ones
 _ARMS = np.array([13, 15, 19])
 _LEGS = np.array([25, 27, 31])
-_PRIOR_PER_S = {"body": 3.0, "limb": 12.0}  # a kink costs up to 4, so mirrored stretches beyond a second (limbs: .2 s) are believed
+# A kink costs up to 4, so mirrored stretches beyond about a second (of limbs: a fifth) are believed.
+_BODY_PRIOR_PER_S, _LIMB_PRIOR_PER_S = 3.0, 12.0
 _CAP = 1.0  # torso lengths or half metres: beyond, all jumps are alike
 
 
 def repair_swaps(px: np.ndarray, metres: np.ndarray, confidence: np.ndarray, valid: np.ndarray, fps: float) -> int:
-    """Put swapped labels back, in place, within one shot. [T, 33, 2], [T, 33, 3], [T, 33], [T]; returns how many frames changed."""
+    """Put swapped labels back, in place, within one shot. [T, 33, 2], [T, 33, 3], [T, 33], [T]; returns the number changed."""
     frames = np.flatnonzero(valid)
     if len(frames) < 4:
         return 0
     changed = np.zeros(len(valid), bool)
-    body = _mirrored_frames(px[frames], metres[frames], confidence[frames], _BODY, _PRIOR_PER_S["body"] / fps, depth=-1.0)
+    body = _mirrored_frames(px[frames], metres[frames], confidence[frames], _BODY, _BODY_PRIOR_PER_S / fps, depth=-1.0)
     _exchange((px, metres, confidence), frames[body], np.arange(33))
     _interpolate(metres, frames[~body], frames[body])
     changed[frames[body]] = True
     for left, members in ((_ARMS, np.arange(13, 23)), (_LEGS, np.arange(25, 33))):
-        limb = _mirrored_frames(px[frames], metres[frames], confidence[frames], left, _PRIOR_PER_S["limb"] / fps, depth=1.0)
+        limb = _mirrored_frames(px[frames], metres[frames], confidence[frames], left, _LIMB_PRIOR_PER_S / fps, depth=1.0)
         _exchange((px, metres, confidence), frames[limb], members)
         changed[frames[limb]] = True
     return int(changed.sum())
@@ -62,23 +64,22 @@ def _kinks(*three: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
 
 
 def _cheapest(kinks: dict[tuple[int, ...], np.ndarray], prior: float, count: int) -> np.ndarray:
-    """Second-order Viterbi over pairs (label of t-1, label of t)."""
-    pairs = list(itertools.product((0, 1), repeat=2))
-    cost = {p: prior * sum(p) for p in pairs}
-    back: list[dict[tuple[int, int], int]] = []
+    """Second-order Viterbi over pairs (label of t-1, label of t); a pair (b, c) is numbered 2 b + c."""
+    cost = [0.0, prior, prior, 2 * prior]
+    back: list[list[int]] = []
     for t in range(count - 2):
-        new, step = {}, {}
-        for b, c in pairs:
-            options = [cost[(a, b)] + kinks[(a, b, c)][t] for a in (0, 1)]
-            step[(b, c)] = int(options[1] < options[0])
-            new[(b, c)] = min(options) + prior * c
+        new, step = [], []
+        for b, c in itertools.product((0, 1), repeat=2):
+            options = [cost[2 * a + b] + float(kinks[(a, b, c)][t]) for a in (0, 1)]
+            step.append(int(options[1] < options[0]))
+            new.append(min(options) + prior * c)
         cost = new
         back.append(step)
-    state = min(cost, key=lambda p: cost[p])
-    path = [state[1], state[0]]
+    pair = int(np.argmin(cost))
+    path = [pair % 2, pair // 2]
     for step in reversed(back):
-        state = (step[state], state[0])
-        path.append(state[0])
+        pair = 2 * step[pair] + pair // 2
+        path.append(pair // 2)
     return np.array(path[::-1], bool)
 
 

@@ -40,7 +40,8 @@ class _Target:
         return self.detection.next_roi.moved(float(ahead[0]), float(ahead[1]))
 
     def strangeness(self, detection: Detection) -> float:
-        """How far place and size are from a continuation: ≥ 1 means somebody else or nonsense. Time apart widens what is allowed."""
+        """How far place and size are from a continuation: ≥ 1 means somebody else or nonsense. Time apart widens what is
+        allowed."""
         patience = 1 + 0.25 * min(self.missing, 12)
         moved = np.linalg.norm(detection.joints_px[23:25].mean(0) - np.asarray(self.window().center_px))
         side = detection.next_roi.side_px / max(self.detection.next_roi.side_px, 1.0)
@@ -139,7 +140,8 @@ class _Tracker:
         return detection
 
     def _recover(self, rgb: np.ndarray) -> tuple[Detection, Clothes] | None:
-        """Search the neighbourhood and the whole frame; take the candidate most like the person. Rarer the longer they are gone."""
+        """Search the neighbourhood and the whole frame; take the candidate most like the person. Rarer the longer they are
+        gone."""
         target = self.target
         assert target is not None
         if target.missing > 8 and target.missing % 3:
@@ -179,9 +181,9 @@ def track_person(
 ) -> PersonTrack:
     """Follow one person through a stream of frames (all of one size); memory does not grow with the frames' pixels.
 
-    `person` counts from 0, left to right, in the first frame that shows anyone; None takes the largest. Frames where the person was
-    not seen are bridged inside a shot and reported in `warnings`. Raises `BadInput` if nobody is found, if there are fewer people
-    than `person` needs, or if the person is under 64 px tall; `where` names the source in those messages.
+    `person` counts from 0, left to right, in the first frame that shows anyone; None takes the largest. Frames where the
+    person was not seen are bridged inside a shot and reported in `warnings`. Raises `BadInput` if nobody is found, if there
+    are fewer people than `person` needs, or if the person is under 64 px tall; `where` names the source in those messages.
     """
     own = MediaPipeDetector() if detector is None else None
     used: PoseDetector = own if own is not None else detector  # type: ignore[assignment]
@@ -202,7 +204,7 @@ def track_person(
         if own is not None:
             own.close()
     if not seen:
-        raise BadInput(f"{where} has no frames; use a video that plays from start to end")
+        raise BadInput(f"There are no frames in {where}; use a video that plays from start to end.")
     if not any(seen):
         choose([], person, where)
     track = build_track(seen, fps, size, tuple(tracker.cuts), masks)

@@ -39,7 +39,9 @@ def dance(frames: int, fps: float = 30.0, turn_deg: float = 360.0, betas: np.nda
     )
 
 
-def detect(params: BodyParams, model: BodyModel, fps: float = 30.0, noise: float = 0.0, cuts: tuple[int, ...] = ()) -> PersonTrack:
+def detect(
+    params: BodyParams, model: BodyModel, fps: float = 30.0, noise: float = 0.0, cuts: tuple[int, ...] = ()
+) -> PersonTrack:
     """What a detector would report, with Gaussian noise of `noise` person heights in the image and in 3D."""
     rng = np.random.default_rng(7)
     posed = (

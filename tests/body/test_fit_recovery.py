@@ -1,7 +1,7 @@
 """The fit recovers known motion from its projected landmarks.
 
-What one camera can't tell is left out of the bounds: the scale of body and distance together (betas are given, or sizes are compared
-after scaling), how a bend is shared between the three spine joints, and the roll of a limb about its own axis when it is straight.
+What one camera can't tell is left out of the bounds: the scale of body and distance together (betas are given, or sizes are
+compared after scaling), how a bend is shared between the three spine joints, and the roll of a straight limb about its axis.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def test_full_turn_is_recovered(noise: float) -> None:
 
 
 def test_a_turn_goes_through_the_back_view() -> None:
-    truth, fitted = full_turn(0.003)
+    _, fitted = full_turn(0.003)
     facing = fitted.rotations[:, 0, :, 2].numpy()
     yaw = np.unwrap(np.arctan2(facing[:, 0], facing[:, 2]))
     known = np.radians(np.linspace(0, 360, len(yaw)))

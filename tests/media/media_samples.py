@@ -53,12 +53,13 @@ def make_video(
     matrix: tuple[str, int, bool] | None = None,
     options: dict[str, str] | None = None,
     aspect: Fraction | None = None,
+    index_first: bool = False,
 ) -> Path:
     """Encode `frames` (rgb or rgba). `stamps`: own time stamps and their unit; `sound`: (codec, rate in Hz) for `clicks`, and how
     much later than the pictures they begin; `matrix`: (PyAV's name, tag, full range)."""
     fps = Fraction(fps)
     unit = stamps[1] if stamps else 1 / fps
-    with av.open(f"file:{path}", "w", format=container) as output:
+    with av.open(f"file:{path}", "w", format=container, options={"movflags": "+faststart"} if index_first else {}) as output:
         stream = output.add_stream(codec, rate=fps, options=options or {})
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixel_format

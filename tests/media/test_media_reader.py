@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import weakref
 from fractions import Fraction
@@ -21,7 +20,7 @@ from motionimit.errors import BadInput
 from motionimit.media.reader import VideoReader, probe, read_frames
 from motionimit.media.timing import stated_rate
 
-CLIPS = Path(os.environ.get("MOTIONIMIT_TEST_DATA", "/work/shared/data")) / "clips"
+CLIPS = Path(__file__).parents[3] / "shared" / "data" / "clips"
 RED, GREEN, BLUE, GREY = (200, 60, 40), (40, 170, 70), (50, 60, 190), (128, 128, 128)
 
 
@@ -295,17 +294,7 @@ def test_no_permission(tmp_path: Path) -> None:
 
 def test_a_stream_that_breaks_off_yields_what_is_there(tmp_path: Path) -> None:
     frames = [np.random.default_rng(i).integers(0, 255, (48, 80, 3), dtype=np.uint8) for i in range(75)]
-    whole = make_video(tmp_path / "whole.mp4", frames, options={"movflags": "+faststart"})
-    with (
-        av.open(str(whole), "r") as source,
-        av.open(str(tmp_path / "index first.mp4"), "w", options={"movflags": "+faststart"}) as output,
-    ):
-        stream = output.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                output.mux(packet)
-    data = (tmp_path / "index first.mp4").read_bytes()
+    data = make_video(tmp_path / "index first.mp4", frames, index_first=True).read_bytes()
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(data[: len(data) * 6 // 10])
     notes: list[str] = []

@@ -132,8 +132,9 @@ class Posed:
 
     @cached_property
     def points_m(self) -> np.ndarray:
-        """[T, K, 3]"""
-        return self.pieces_m.sum(2)
+        """[T, K, 3]; by two products, because the pieces of a long clip would fill the memory."""
+        turned = np.einsum("tjac,kjc->tka", self.globals_, self.shaped.offsets_m, optimize=True)
+        return turned + np.matmul(self.shaped.rig.share, self.positions_m)
 
     @cached_property
     def levers_m(self) -> np.ndarray:

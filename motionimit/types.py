@@ -1,4 +1,4 @@
-"""The structures that pass between stages. Every tensor field states its shape, range and unit; axes are checked across fields."""
+"""The structures that pass between stages. Tensor fields state shape, range and unit; axes are checked across fields."""
 
 from __future__ import annotations
 

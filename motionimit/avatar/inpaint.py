@@ -1,6 +1,6 @@
 """Patch-based inpainting: what the person hides is put together from patches of the visible surroundings.
 
-Multi-scale patch voting (Wexler, Shechtman, Irani 2007, "Space-Time Completion of Video") with PatchMatch search (Barnes et al. 2009).
+Multi-scale patch voting (Wexler, Shechtman, Irani 2007, "Space-Time Completion of Video"), PatchMatch search (Barnes 2009).
 Sources at the same height are preferred: floors, horizons and shelves run sideways through photos of standing people.
 """
 
@@ -29,7 +29,7 @@ def patch_cost(
     sx: int,
     worst: float,
 ) -> float:
-    """Mean squared difference of the patches at (y, x) and (sy, sx) plus the sideways prior; `worst` where the source isn't usable."""
+    """Mean squared difference of the patches at (y, x) and (sy, sx) plus the sideways prior; `worst` for an unusable source."""
     height, width = image.shape[0], image.shape[1]
     if sy < 0 or sx < 0 or sy >= height or sx >= width:
         return worst
@@ -182,7 +182,7 @@ def _scaled_field(field: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _transplant(rgb: np.ndarray, base: np.ndarray, field: np.ndarray, guess: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """Full-resolution pixels along the coarse offsets, blended where offsets change; low frequencies as the coarse level voted."""
+    """Full-resolution pixels along the coarse offsets, blended where offsets change; low frequencies as the coarse vote."""
     height, width = hole.shape
     rows, columns = field.shape[:2]
     scale = height / rows

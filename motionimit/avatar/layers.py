@@ -1,7 +1,7 @@
 """The photo as layers: one RGBA image per body part, complete behind what hides it.
 
-A layer holds the photo's pixels of its part, a soft alpha that ends at the matte and at occlusion borders, runs on under the neighbour
-where two parts join without a depth step, and is filled where another part hides it.
+A layer holds the photo's pixels of its part, a soft alpha that ends at the matte and at occlusion borders, runs on under its
+neighbour where two parts join without a depth step, and is filled where another part hides it.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _part_alpha(
 
 
 def _joined(part: Part, label: np.ndarray, front: np.ndarray, visible_depth: np.ndarray) -> np.ndarray:
-    """[h, w] bool: pixels of a neighbouring part that continue this one without a depth step. Limbs and head join the trunk only."""
+    """[h, w] bool: pixels of a neighbouring part that continue this one without a depth step. Limbs, head join the trunk only."""
     neighbour = (label != part) if part == Part.TRUNK else (label == Part.TRUNK)
     if not np.isfinite(front).any():
         return np.zeros(label.shape, bool)

@@ -1,7 +1,7 @@
 """Shells: the photo's own silhouette as a relief on the fitted body.
 
 Each part's layer becomes a grid of vertices over its pixels. Depth and skinning weights come from the part's bare body and run on
-outside it, so that clothes and hair beyond the bare silhouette are carried along, and the source pose reproduces the photo exactly.
+outside it, so that clothes and hair beyond the bare silhouette are carried along, and the source pose gives the photo back.
 A front and a back relief meet at the silhouette (the construction of Weng et al. 2019, "Photo Wake-Up").
 """
 

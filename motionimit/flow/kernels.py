@@ -1,9 +1,9 @@
 """The fused rendering kernels: skin → opaque depth → blend → resolve. One Warp source for CPU and CUDA.
 
-Every surface point carries the texture coordinates of where the source photo saw it and the layer (see `avatar.layers`) it lies on;
-this IS the liquid warping flow, evaluated per pixel. Surfaces have soft alpha, so hair and edges survive; coplanar surfaces within
-`merge_m` are blended by confidence instead of fighting for the z-buffer, which keeps seams and flicker away. `flow.reference` is the
-plain-torch twin.
+Every surface point carries the texture coordinates of where the source photo saw it and the layer (see `avatar.layers`) it lies
+on; this IS the liquid warping flow, evaluated per pixel. Surfaces have soft alpha, so hair and edges survive; coplanar surfaces
+within `merge_m` are blended by confidence instead of fighting for the z-buffer, which keeps seams and flicker away.
+`flow.reference` is the plain-torch twin.
 """
 
 # Warp reads these annotations at run time, so they can't be postponed to strings.

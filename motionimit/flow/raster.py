@@ -1,4 +1,4 @@
-"""Z-buffer rasterisation of a triangle mesh: one Warp kernel for CPU and CUDA, its plain-torch twin, and pytorch3d where installed.
+"""Z-buffer rasterisation of a triangle mesh: one Warp kernel for CPU and CUDA, its plain-torch twin, pytorch3d where installed.
 
 Pixel centres lie at +0.5, barycentrics are perspective-correct, both sides of a triangle are drawn. All backends return the same
 `Raster`, and the tests hold them together.

@@ -64,7 +64,7 @@ def _skin(surface: Surface, transforms: Tensor, camera: Camera) -> Tensor:
 
 
 def _fragments(corner: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Perspective-correct barycentrics [F, H, W, 3] and depth [F, H, W] (inf where the face doesn't cover the pixel or faces away)."""
+    """Perspective-correct barycentrics [F, H, W, 3] and depth [F, H, W] (inf where the face misses the pixel or faces away)."""
     width, height = size
     y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
     a, b, c = (corner[:, i, :2][:, :, None, None] for i in range(3))

@@ -52,7 +52,7 @@ class Renderer:
         self._images = [wp.from_torch(b, dtype=wp.vec4) for b in (self._surface, self._veil, self._flow, self._color)]
 
     def render(self, transforms: Tensor, camera: Camera) -> Warped:
-        """Pose by `transforms` [24, 4, 4] (skinning matrices, translation included) and draw with `camera` (of the frame's size)."""
+        """Pose by `transforms` [24, 4, 4] (skinning matrices with translation) and draw with `camera` (of the frame's size)."""
         check_shape("transforms", transforms, (24, 4, 4))
         self._depth.fill_(kernels.FAR_M)
         for buffer in (self._surface, self._veil, self._flow):

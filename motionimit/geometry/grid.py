@@ -1,7 +1,7 @@
 """Sampling grids in one corner convention, and the only `grid_sample` in the tree.
 
-Normalised coordinates run from -1 (left or upper edge of the image) to +1 (right or lower edge), `align_corners=False`: the centre
-of pixel (0, 0) lies at -1 + 1/W, -1 + 1/H. Pixel coordinates have their centres at +0.5.
+Normalised coordinates run from -1 (left or upper edge of the image) to +1 (right or lower edge), `align_corners=False`: the
+centre of pixel (0, 0) lies at -1 + 1/W, -1 + 1/H. Pixel coordinates have their centres at +0.5.
 """
 
 from __future__ import annotations

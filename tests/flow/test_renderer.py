@@ -112,6 +112,15 @@ def test_translucent_layer_lies_over_the_opaque_one_behind():
 def test_back_faces_are_not_drawn():
     size, camera = 8, Camera.for_image(8, 8)
     quad = plane(-2.0, 0, size, camera)
-    turned = Surface(quad.rest_m, quad.bones, quad.weights, quad.uv_px, quad.faces.flip(1).contiguous(), quad.layer, quad.bias_m, quad.confidence)
+    turned = Surface(
+        quad.rest_m,
+        quad.bones,
+        quad.weights,
+        quad.uv_px,
+        quad.faces.flip(1).contiguous(),
+        quad.layer,
+        quad.bias_m,
+        quad.confidence,
+    )
     opaque = torch.full((1, size, size, 4), 255, dtype=torch.uint8)
     assert float(Renderer(turned, opaque, (size, size)).render(torch.eye(4).repeat(24, 1, 1), camera).rgba[..., 3].max()) == 0

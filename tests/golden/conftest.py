@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from golden_material import PHOTO_SIDE_PX, dance_frames, save_photo, save_video, shrunk
-from golden_material import ASSETS as ASSETS
+from golden_material import dance_frames, sample_photo, save_photo, save_video
 from PIL import Image
 
 DRIVER_FRAMES = 9
+SIZE_PX = 256  # of results, unless a test says otherwise
 
 Command = Callable[..., int]
 
 
 @pytest.fixture(scope="session")
 def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`photo.jpg`, `dance.mp4` (9 frames with sound), `first.png` (its first frame), `still.mp4` (one frame, silent)."""
+    """`photo.jpg`, `dance.mp4` (9 frames with sound), `first.png` (its first frame)."""
     folder = tmp_path_factory.mktemp("material")
-    save_photo(folder / "photo.jpg", shrunk(np.asarray(Image.open(ASSETS / "photo.jpg").convert("RGB")), PHOTO_SIDE_PX))
+    save_photo(folder / "photo.jpg", sample_photo())
     frames = dance_frames(DRIVER_FRAMES, every=3)
     save_video(folder / "dance.mp4", frames)
-    save_video(folder / "still.mp4", frames[:1], sound=False)
     Image.fromarray(frames[0]).save(folder / "first.png")
     return folder
 
@@ -39,6 +38,12 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     return lambda *arguments: main([str(a) for a in arguments])
 
 
+@pytest.fixture
+def transfer(command: Command, material: Path, remembered: None) -> Command:
+    """`motionimit transfer` of the sample photo and driver with further arguments."""
+    return lambda *arguments: command("transfer", material / "photo.jpg", material / "dance.mp4", "--size", SIZE_PX, *arguments)
+
+
 @pytest.fixture(scope="session")
 def _memory() -> dict[object, Any]:
     return {}
@@ -46,7 +51,7 @@ def _memory() -> dict[object, Any]:
 
 @pytest.fixture
 def remembered(_memory: dict[object, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Photos prepared and motions recovered once serve all tests that ask for this: they are about what comes after."""
+    """Photos prepared and motions recovered once serve all tests that ask: those are about what comes before and after."""
     from motionimit import pipeline
 
     prepare, recover = pipeline.prepare_source, pipeline.recover_motion
@@ -61,8 +66,9 @@ def remembered(_memory: dict[object, Any], monkeypatch: pytest.MonkeyPatch) -> N
         return _memory[key][0]
 
     def recover_once(reader, model, person, clock, tell, report):
-        content = hashlib.sha256(reader.info.path.read_bytes()).hexdigest()
-        key = (content, reader._first, reader._limit, person)
+        path = reader.info.path
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else str(path)
+        key = (content, reader.frames, reader._first, person)
         if key not in _memory:
             before = len(report.warnings)
             _memory[key] = recover(reader, model, person, clock, tell, report), report.fit, report.warnings[before:]
@@ -75,12 +81,16 @@ def remembered(_memory: dict[object, Any], monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(pipeline, "recover_motion", recover_once)
 
 
-@pytest.fixture(scope="session")
-def empty_scene(material: Path, _memory: dict[object, Any]) -> Iterator[np.ndarray]:
-    """The driver's scene without its person, [H, W, 3] uint8."""
-    import cv2
+@pytest.fixture
+def empty_scene(material: Path, remembered: None) -> np.ndarray:
+    """The driver's scene without its person [H, W, 3] uint8."""
+    from motionimit import pipeline
+    from motionimit.body.model import load_body
+    from motionimit.media.image import read_photo
+    from motionimit.runtime import StageClock
+    from motionimit.types import RunReport
 
-    with Image.open(material / "first.png") as image:
-        rgb = np.asarray(image)
-    small = cv2.GaussianBlur(rgb, (0, 0), 25)
-    return small
+    photo = read_photo(material / "first.png")
+    size = (photo.rgb.shape[1], photo.rgb.shape[0])
+    avatar = pipeline.prepare_source(photo, load_body(None), size, StageClock(), lambda *_: None, RunReport())
+    return (avatar.background.numpy() * 255 + 0.5).astype(np.uint8)

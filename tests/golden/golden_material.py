@@ -38,6 +38,12 @@ def shrunk(rgb: np.ndarray, side_px: int) -> np.ndarray:
     return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX))
 
 
+def sample_photo(side_px: int = PHOTO_SIDE_PX) -> np.ndarray:
+    """The sample photo [H, W, 3] uint8."""
+    with Image.open(ASSETS / "photo.jpg") as image:
+        return shrunk(np.asarray(image.convert("RGB")), side_px)
+
+
 def save_photo(path: Path, rgb: np.ndarray) -> Path:
     Image.fromarray(rgb).save(path, quality=95)
     return path
@@ -49,7 +55,7 @@ def save_video(path: Path, frames: Sequence[np.ndarray], fps: Fraction = FPS, so
         stream = output.add_stream("libx264", rate=fps, options={"crf": "14", "preset": "veryfast"})
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
-        noise = output.add_stream("aac", rate=RATE_HZ) if sound else None
+        noise = output.add_stream("aac", rate=RATE_HZ, layout="mono") if sound else None
         for number, rgb in enumerate(frames):
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
             picture.pts, picture.time_base = number, 1 / fps
@@ -63,7 +69,7 @@ def save_video(path: Path, frames: Sequence[np.ndarray], fps: Fraction = FPS, so
 def save_sound(path: Path, seconds: float = 0.5) -> Path:
     """A file with clicks only."""
     with av.open(f"file:{path}", "w") as output:
-        _add_clicks(output, output.add_stream("aac", rate=RATE_HZ), round(seconds * RATE_HZ))
+        _add_clicks(output, output.add_stream("aac", rate=RATE_HZ, layout="mono"), round(seconds * RATE_HZ))
     return path
 
 
@@ -72,7 +78,6 @@ def _add_clicks(output: Any, stream: Any, samples: int) -> None:
     tone = 0.7 * np.sin(2 * np.pi * CLICK_HZ * time_s) * (time_s % CLICK_EVERY_S < CLICK_S)
     frame = av.AudioFrame.from_ndarray(tone[None].astype(np.float32), format="fltp", layout="mono")
     frame.sample_rate, frame.time_base, frame.pts = RATE_HZ, Fraction(1, RATE_HZ), 0
-    stream.codec_context.layout = "mono"
     output.mux(stream.encode(frame))
     output.mux(stream.encode(None))
 

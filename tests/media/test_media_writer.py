@@ -325,7 +325,7 @@ def test_an_exception_leaves_nothing_and_keeps_the_old_file(tmp_path: Path, name
     write(tmp_path / name, 1)
     old = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     before, threads = open_files(), threading.active_count()
-    with pytest.raises(stop), VideoWriter(tmp_path / name, Fraction(25), SIZE) as output:  # noqa: PT012
+    with pytest.raises(stop), VideoWriter(tmp_path / name, Fraction(25), SIZE) as output:
         output.write(stamp(7))
         time.sleep(0.02)
         raise stop

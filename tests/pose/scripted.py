@@ -1,4 +1,4 @@
-"""A pose estimator that reads drawn frames: every person is a rectangle of their own colour, a few pixels of marker say what goes wrong."""
+"""A pose estimator that reads drawn frames: people are rectangles of their own colour, marker pixels say what goes wrong."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def skeleton() -> np.ndarray:
     return out
 
 
-def frame(people: list[tuple[tuple[int, int, int], float, float]], tall: int = 160, swapped: bool = False, noise: int = 0) -> np.ndarray:
+def frame(
+    people: list[tuple[tuple[int, int, int], float, float]], tall: int = 160, swapped: bool = False, noise: int = 0
+) -> np.ndarray:
     """People as (colour, centre x, top y), later ones in front. `swapped` makes the estimator exchange left and right."""
     rgb = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
     rgb += np.random.default_rng(noise).integers(0, 3, rgb.shape, dtype=np.uint8)

@@ -52,7 +52,7 @@ def test_the_matte_is_far_closer_than_the_mask(background: str) -> None:
     mask = _coarse(alpha)
     matte = refine_matte(rgb, mask, box)
     before, after = np.abs(mask - alpha).mean(), np.abs(matte - alpha).mean()
-    assert matte.dtype == np.float32 and matte.shape == alpha.shape and 0 <= matte.min() and matte.max() <= 1
+    assert matte.dtype == np.float32 and matte.shape == alpha.shape and matte.min() >= 0 and matte.max() <= 1
     assert after < 0.35 * before, f"mean error {1000 * after:.2f}e-3, the mask's was {1000 * before:.2f}e-3"
     assert _iou(matte, alpha) > 0.98, f"IoU {_iou(matte, alpha):.4f}"
 

@@ -46,8 +46,8 @@ def test_an_empty_window_gives_none_or_a_well_formed_answer(mediapipe_detector: 
 def test_nothing_is_written_to_stderr() -> None:
     code = (
         "import numpy as np; from motionimit.pose.detector import MediaPipeDetector; from motionimit.pose.roi import Roi;"
-        "d = MediaPipeDetector(); z = np.zeros((64, 64, 3), np.uint8); d.find(z); d.detect(z, Roi((32., 32.), 64.)); d.people_mask(z);"
-        "d.close()"
+        "d = MediaPipeDetector(); z = np.zeros((64, 64, 3), np.uint8); d.find(z); d.detect(z, Roi((32., 32.), 64.));"
+        "d.people_mask(z); d.close()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stderr == "" and done.stdout == "", done.stderr[-600:]
@@ -129,7 +129,9 @@ def test_six_people_on_a_beach(real_material: Path, mediapipe_detector: MediaPip
 
 
 @pytest.mark.parametrize("pattern", ["physio_motion_tr_309*", "awkward_physio_motion_tr_310*"])
-def test_a_green_screen_person_is_cut_out_as_a_key_would(pattern: str, real_material: Path, mediapipe_detector: MediaPipeDetector) -> None:
+def test_a_green_screen_person_is_cut_out_as_a_key_would(
+    pattern: str, real_material: Path, mediapipe_detector: MediaPipeDetector
+) -> None:
     photo = _photo(real_material, pattern)
     track = track_photo(photo, mediapipe_detector)
     matte = refine_matte(photo.rgb, track.masks[0, 0].numpy(), track.box_xyxy_px[0].numpy())

@@ -59,7 +59,9 @@ def test_a_person_who_leaves_for_a_second_is_found_again() -> None:
 
 def test_a_cut_starts_a_shot_that_nothing_is_bridged_across() -> None:
     first = [frame([(RED, 80, 40)], noise=t) for t in range(15)]
-    second = [np.clip(frame([(RED, 240, 40)], noise=t).astype(int) + (0, 90, 120), 0, 255).astype(np.uint8) for t in range(15)]
+    second = [
+        np.clip(frame([(RED, 240, 40)], noise=t).astype(int) + np.array((0, 90, 120)), 0, 255).astype(np.uint8) for t in range(15)
+    ]
     for t in range(15):
         second[t][40:200, 200:280] = RED
     track = track_person(clip(first + second), FPS, ScriptedDetector())

@@ -1,0 +1,113 @@
+"""The main job once from end to end: everything that a result must be, whatever its pixels are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from golden_material import FPS, folder_pictures, heard, pictures, psnr_db, video_rate
+from PIL import Image
+
+SIZE_PX, FRAMES = 256, 9
+REPORT_KEYS = {"frames", "fps", "size", "wall_s", "source_s", "driver_s", "seconds", "peak_rss_mb", "fit", "warnings"}
+REPORT_KEYS |= {"version", "settings", "output"}
+PEAK_RSS_MB = 2000  # what a run may take; a run inside the tests carries them as well
+REPROJECTION_PCT, MASK_IOU = 1.2, 0.8  # measured .5 and .9
+SELF_PSNR_DB, SELF_PERSON_PSNR_DB = 0.0, 0.0
+
+
+@pytest.fixture(scope="module")
+def golden(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a plain run: `out.mp4` and `report.json`."""
+    from motionimit_cli.main import main
+
+    folder = tmp_path_factory.mktemp("golden")
+    options = ["-o", folder / "out.mp4", "--size", SIZE_PX, "--report", folder / "report.json", "--quiet"]
+    assert main([str(a) for a in ["transfer", material / "photo.jpg", material / "dance.mp4", *options]]) == 0
+    return folder
+
+
+def test_nothing_but_the_results_is_left(golden: Path) -> None:
+    assert sorted(p.name for p in golden.iterdir()) == ["out.mp4", "report.json"]
+
+
+def test_frames_rate_size_and_note(golden: Path, material: Path) -> None:
+    frames = pictures(golden / "out.mp4")
+    photo = Image.open(material / "photo.jpg").size
+    assert len(frames) == FRAMES
+    assert max(frames.shape[1:3]) == SIZE_PX
+    assert abs(frames.shape[2] / frames.shape[1] - photo[0] / photo[1]) < 2 / SIZE_PX, "the aspect is not the photo's"
+    assert video_rate(golden / "out.mp4") == FPS
+    with av.open(str(golden / "out.mp4")) as container:
+        assert "synthetic" in container.metadata["comment"].lower()
+        assert container.streams.video[0].codec_context.pix_fmt == "yuv420p"
+        assert container.streams.video[0].codec_context.name == "h264"
+
+
+def test_sound_is_the_drivers(golden: Path, material: Path) -> None:
+    samples, clicks = heard(golden / "out.mp4")
+    expected, expected_clicks = heard(material / "dance.mp4")
+    assert samples == expected
+    assert len(clicks) == len(expected_clicks) >= 2
+    assert np.abs(clicks - expected_clicks).max() < 1e-3, f"clicks at {clicks}, driver's at {expected_clicks}"
+
+
+def test_report(golden: Path) -> None:
+    report = json.loads((golden / "report.json").read_text())
+    assert set(report) == REPORT_KEYS
+    assert (report["frames"], report["fps"], report["warnings"]) == (FRAMES, "30000/1001", [])
+    assert tuple(report["size"]) == pictures(golden / "out.mp4").shape[2:0:-1]
+    assert 0 < report["source_s"] + report["driver_s"] <= report["wall_s"]
+    assert all(seconds >= 0 for seconds in report["seconds"].values())
+    assert {"decode", "landmarks", "fit", "render"} <= set(report["seconds"])
+    assert 100 < report["peak_rss_mb"] < PEAK_RSS_MB
+    fit = report["fit"]
+    assert set(fit) == {"reprojection_pct", "mask_iou", "jitter_mm"}
+    assert 0 < fit["reprojection_pct"]["mean"] < REPROJECTION_PCT, fit
+    assert fit["reprojection_pct"]["mean"] < fit["reprojection_pct"]["p95"]
+    assert fit["mask_iou"] > MASK_IOU, fit
+
+
+def test_the_person_is_in_every_frame_and_the_background_stands_still(golden: Path, transfer, tmp_path: Path) -> None:
+    assert transfer("-o", "person", "--alpha", "-q") == 0
+    alpha = folder_pictures(tmp_path / "person")[..., 3] / 255
+    frames = pictures(golden / "out.mp4").astype(float)
+    share = alpha.mean((1, 2))
+    assert len(alpha) == len(frames)
+    assert share.min() > 0.08, f"the person covers {share.min():.3f} of a frame"
+    assert share.max() < 1.3 * share.min(), (
+        f"the person's area jumps between {share.min():.3f} and {share.max():.3f} of the frame"
+    )
+    rows = np.argwhere(alpha.max((0, 2)) > 0.5).ravel()
+    assert rows[-1] - rows[0] > 0.5 * alpha.shape[1], "the person fills less than half of the height"
+    away = np.stack([np.asarray(Image.fromarray(a > 0.01).convert("L").reduce(8)) for a in alpha]).max(0) == 0
+    away = np.kron(away, np.ones((8, 8), bool))[: frames.shape[1], : frames.shape[2]]  # whole coding blocks
+    unrest = (frames.max(0) - frames.min(0))[: away.shape[0], : away.shape[1]][away]
+    assert away.mean() > 0.3
+    assert np.percentile(unrest, 99) <= 8, f"background pixels move by {np.percentile(unrest, 99):.0f} of 255"
+    moved = np.abs(np.diff(frames, axis=0)).max((1, 2, 3))
+    assert moved.min() > 20, f"the person stands still: a frame differs by at most {moved.min():.0f} of 255 from the one before"
+
+
+def test_the_same_command_gives_the_same_pixels(golden: Path, command, material: Path, tmp_path: Path) -> None:
+    inputs = (material / "photo.jpg", material / "dance.mp4")
+    assert command("transfer", *inputs, "-o", "again.mp4", "--size", SIZE_PX, "-q") == 0
+    assert np.array_equal(pictures(golden / "out.mp4"), pictures(tmp_path / "again.mp4"))
+
+
+def test_a_frame_of_the_driver_as_the_photo_comes_out_as_itself(command, material: Path, remembered, tmp_path: Path) -> None:
+    inputs = (material / "first.png", material / "dance.mp4")
+    photo = np.asarray(Image.open(material / "first.png"))
+    size = ("--size", max(photo.shape), "--camera", "copy", "-q")
+    assert command("transfer", *inputs, "-o", "self", *size) == 0
+    assert command("transfer", *inputs, "-o", "alpha", "--alpha", *size) == 0
+    drawn = folder_pictures(tmp_path / "self")[0]
+    whole = psnr_db(drawn, photo)
+    box = np.argwhere(folder_pictures(tmp_path / "alpha")[0][..., 3] > 127)
+    (top, left), (bottom, right) = box.min(0), box.max(0) + 1
+    person = psnr_db(drawn[top:bottom, left:right], photo[top:bottom, left:right])
+    assert whole > SELF_PSNR_DB, f"{whole:.2f} dB over the frame"
+    assert person > SELF_PERSON_PSNR_DB, f"{person:.2f} dB in the person's box"

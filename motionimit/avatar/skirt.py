@@ -24,7 +24,7 @@ PELVIS, HIPS, KNEES, ANKLES = 0, (1, 2), (4, 5), ((7, 10), (8, 11))
 def find_skirt(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.ndarray) -> np.ndarray:
     """[h, w] bool: the cloth between crotch and hem, empty for trousers and bare legs. rgb [h, w, 3] 0..1, matte [h, w].
 
-    Full skirts show by their width: one run of matte covers both legs and is `FULLNESS` times as wide as they, so gaps
+    Full skirts show by their width: one run of matte covers both legs and is `FULLNESS` times as wide, so gaps
     between parted legs and flared hems count alike. Narrow ones show by their hem: closed cloth above, the face's skin tone below.
     """
     legs = [np.isfinite(body.parts[p].front.depth_m.numpy()) for p in (Part.LEFT_LEG, Part.RIGHT_LEG)]

@@ -27,7 +27,7 @@ from motionimit.training.render import PersonRenderer, develop
 SEED = 20240607
 FPS = Fraction(30000, 1001)
 FRAMES = 180
-PHOTO_PX, CLIP_PX = (720, 1080), (720, 960)
+PHOTO_PX, CLIP_PX = (900, 1200), (720, 960)
 
 
 def main() -> None:
@@ -44,14 +44,16 @@ def main() -> None:
 
 
 def make_photo(library: AssetLibrary, factory: BodyFactory, path: Path) -> None:
-    """Person A, a woman, in front of a brick wall in soft sun."""
+    """Person A, a woman, in front of a brick wall under a bright, hazy sky. Room around her: raised arms must fit into the frame."""
     rng = np.random.default_rng(SEED)
     person = build_person(woman(library), library, factory)
     camera = Camera.for_image(*PHOTO_PX)
-    height, distance = 0.87, 3.0
+    height, distance = 1.03, 3.6
     rotations, translation = standing(person)
     backdrop = room(camera, surfaces.slabs(rng), surfaces.bricks(rng), -height, -distance - 1.3)
-    light = Lighting((0.75, 1.15, 0.95), key_size=0.05)
+    light = Lighting(
+        (0.5, 1.3, 1.15), key_rgb=(1.25, 1.18, 1.08), sky_rgb=(1.05, 1.08, 1.14), horizon_rgb=(0.8, 0.8, 0.81), key_size=0.14
+    )
     picture = shot(
         PersonRenderer(person, supersample=3),
         rotations,
@@ -92,7 +94,7 @@ def woman(library: AssetLibrary) -> PersonSpec:
         skin="young_lightskinned_female2",
         eyes="eye_green",
         garments=("female_casualsuit01", "shoes05", "braid01", "eyebrow012", "eyelashes01"),
-        tints={"braid01": (1.9, 1.35, 1.05)},
+        tints={"braid01": (4.6, 2.7, 1.7)},
         textures={"female_casualsuit01": printed_shirt(library.image("female_casualsuit01"))},
     )
 

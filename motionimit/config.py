@@ -188,7 +188,7 @@ class TransferSettings:
         check_input(self.driving, "driving video", folder_ok=True)
         if self.background_path is not None:
             check_input(self.background_path, "background picture (no known colour has that name)")
-        check_output(self.output, self.alpha)
+        check_output(self.output, self.alpha, inputs=self.input_paths)
 
     def as_report(self) -> dict[str, object]:
         """The settings as plain JSON values, paths as strings."""
@@ -237,7 +237,7 @@ class FitRequest:
         check_input(self.input, "video or photo", folder_ok=True)
         check_file_output(self.output, "--output")
         if self.overlay is not None:
-            check_output(self.overlay)
+            check_output(self.overlay, inputs=self.input_paths)
         if self.mesh is not None:
             check_file_output(self.mesh, "--mesh")
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import chain, repeat
 from threading import Thread
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,11 +23,12 @@ from .compositing.stream import Stage, ahead, draw
 from .config import FitRequest, TransferSettings
 from .errors import BadInput
 from .media.image import read_photo
-from .media.paths import shown
+from .media.paths import all_or_none, shown
 from .media.reader import VideoReader
 from .media.writer import VideoWriter, check_output
 from .pose.matting import refine_matte
 from .pose.photo import track_photo
+from .pose.same_frame import find_same_frame
 from .pose.tracking import track_person
 from .runtime import StageClock, peak_rss_mb, pick_device
 from .types import BodyParams, Frame, PersonTrack, Photo, Progress, RunReport
@@ -45,7 +47,6 @@ def transfer(settings: TransferSettings, progress: Progress | None = None) -> Ru
     tell, clock, report = progress or _silent, StageClock(), RunReport(settings=settings.as_report())
     begin = time.perf_counter()
     settings.check_paths()
-    check_output(settings.output, settings.alpha)
     torch.manual_seed(settings.seed)
     device = pick_device(settings.device)
     model = load_body(settings.body)
@@ -56,11 +57,18 @@ def transfer(settings: TransferSettings, progress: Progress | None = None) -> Ru
     driver_begin = time.perf_counter()
     span = (settings.start_s, settings.duration_s, settings.max_frames)
     with VideoReader(settings.driving, *span, DRIVER_SIDE_PX) as reader, _warming_up(device):
-        check_output(settings.output, settings.alpha, frames=reader.frames)  # all inputs are open: now it's worth working
+        check_output(
+            settings.output, settings.alpha, settings.input_paths, reader.frames
+        )  # all inputs are open: now it's worth working
         source_begin = time.perf_counter()
-        avatar = prepare_source(photo, model, size, clock, tell, report)
+        person, matte = find_source(photo, clock, tell)
         report.source_s = time.perf_counter() - source_begin
         track, driver = recover_motion(reader, model, settings.person, clock, tell, report)
+        shared = find_same_frame(photo.rgb, person, track, lambda: reader)
+    source_begin = time.perf_counter()
+    own = None if shared is None else driver.at(shared, photo.rgb.shape[1], photo.rgb.shape[0])
+    avatar = build_source(photo, person, matte, model, size, clock, tell, report, own)
+    report.source_s += time.perf_counter() - source_begin
     with clock.stage("retarget"):
         motion = retarget(avatar.params, driver, model, mode=settings.camera, fps=float(track.fps), cuts=track.cuts)
     stage = Stage(avatar, motion.camera, avatar.background if backdrop is None else backdrop, photo.rgb, settings, device)
@@ -76,29 +84,28 @@ def fit(request: FitRequest, progress: Progress | None = None) -> RunReport:
     tell, clock, report = progress or _silent, StageClock(), RunReport(settings=request.as_report())
     begin = time.perf_counter()
     request.check_paths()
-    if request.overlay is not None:
-        check_output(request.overlay)
     model = load_body(request.body)
     with VideoReader(request.input, request.start_s, request.duration_s, request.max_frames, DRIVER_SIDE_PX) as reader:
+        if request.overlay is not None:
+            check_output(request.overlay, inputs=request.input_paths, frames=reader.frames)
         driver_begin = time.perf_counter()
         report.size = reader.size_px
         track, params = recover_motion(reader, model, request.person, clock, tell, report)
-        write_motion(request.output, params, track.fps)
-        if request.overlay is not None:
-            with clock.stage("overlay"):
-                _write_overlay(request, reader, model, params, track, tell)
-    if request.mesh is not None:
-        with clock.stage("mesh"):
-            write_glb(request.mesh, model, params, track.fps)
+        with all_or_none(request.output_paths.values()):
+            write_motion(request.output, params, track.fps)
+            if request.mesh is not None:
+                with clock.stage("mesh"):
+                    write_glb(request.mesh, model, params, track.fps)
+            if request.overlay is not None:
+                with clock.stage("overlay"):
+                    report.warnings.extend(_write_overlay(request, reader, model, params, track, tell))
     report.driver_s = time.perf_counter() - driver_begin
     report.output = request.output
     return _finish(report, clock, track, begin)
 
 
-def prepare_source(
-    photo: Photo, model: BodyModel, size_px: tuple[int, int], clock: StageClock, tell: Progress, report: RunReport
-) -> Avatar:
-    """Photo → avatar: find the person, cut them out, fit the body, build layers and shells."""
+def find_source(photo: Photo, clock: StageClock, tell: Progress) -> tuple[PersonTrack, np.ndarray]:
+    """Photo → the person as a track of one frame, and their alpha matte [H, W] float32."""
     tell("source", 0, SOURCE_STEPS)
     with clock.stage("source landmarks"):
         track = track_photo(photo)
@@ -109,12 +116,29 @@ def prepare_source(
     if not (matte > 0.5).any():
         raise BadInput(f"The person in {shown(photo.path)} could not be cut out; use a photo that shows them larger and clearer.")
     tell("source", 2, SOURCE_STEPS)
-    with clock.stage("source fit"):
-        params, quality = fit_body(track, model)
+    return track, matte
+
+
+def build_source(
+    photo: Photo,
+    track: PersonTrack,
+    matte: np.ndarray,
+    model: BodyModel,
+    size_px: tuple[int, int],
+    clock: StageClock,
+    tell: Progress,
+    report: RunReport,
+    params: BodyParams | None = None,
+) -> Avatar:
+    """The person of the photo → avatar: fit the body (or take `params` where it is known already), build layers and shells."""
+    report.warnings.extend(f"photo: {w}" for w in track.warnings)
+    if params is None:
+        with clock.stage("source fit"):
+            params, quality = fit_body(track, model)
+        report.warnings.extend(f"photo: {w}" for w in quality.warnings)
     tell("source", 3, SOURCE_STEPS)
     with clock.stage("source avatar"):
         avatar = build_avatar(photo.rgb, matte, params, model, size_px)
-    report.warnings.extend(f"photo: {w}" for w in (*track.warnings, *quality.warnings))
     tell("source", SOURCE_STEPS, SOURCE_STEPS)
     return avatar
 
@@ -177,7 +201,8 @@ def _driver_frames(settings: TransferSettings, height_px: int, stack: ExitStack)
 
 def _write_overlay(
     request: FitRequest, reader: VideoReader, model: BodyModel, params: BodyParams, track: PersonTrack, tell: Progress
-) -> None:
+) -> list[str]:
+    """Stream the mesh over the footage into the file. Returns what could not be kept."""
     assert request.overlay is not None
     total = len(params.rotations)
     with VideoWriter(
@@ -187,6 +212,7 @@ def _write_overlay(
             vertices = model.mesh(params, slice(frame.index, frame.index + 1)).vertices_m[0]
             writer.write(draw_overlay(frame.rgb, vertices, model, params.camera))
             tell("overlay", frame.index + 1, total)
+    return writer.warnings
 
 
 def _finish(report: RunReport, clock: StageClock, track: PersonTrack, begin: float) -> RunReport:
@@ -204,9 +230,13 @@ def _warming_up(device: torch.device) -> Iterator[None]:
     """
 
     def load() -> None:
+        from warp import load_module
+
+        from .avatar import inpaint
         from .flow import kernels
 
         with suppress(Exception):  # the first launch meets it again, where it can be told to the user
+            load_module(inpaint.__name__, device="cpu")
             kernels.load(str(device))
 
     thread = Thread(target=load, daemon=True)
@@ -221,4 +251,4 @@ def _silent(stage: str, done: int, total: int | None) -> None:
     """No one wants to know."""
 
 
-__all__ = ["fit", "prepare_source", "recover_motion", "transfer"]
+__all__ = ["build_source", "find_source", "fit", "recover_motion", "transfer"]

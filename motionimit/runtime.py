@@ -75,6 +75,40 @@ def cache_dir() -> Path:
     return folder
 
 
+_quiet_lock = threading.Lock()
+_quiet_users: list[int] = []  # one entry per open `quiet_stderr`; the first is the descriptor that the last one restores
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Send file descriptor 2 to nowhere while native code runs that can't be told to be silent.
+
+    May be open several times at once, in several threads: only the last to end restores the descriptor.
+    """
+    with _quiet_lock:
+        _quiet_users.append(_quiet_users[0] if _quiet_users else _mute_stderr())
+    try:
+        yield
+    finally:
+        with _quiet_lock:
+            saved = _quiet_users.pop()
+            if not _quiet_users and saved >= 0:
+                os.dup2(saved, 2)
+                os.close(saved)
+
+
+def _mute_stderr() -> int:
+    """Point descriptor 2 to nowhere. Returns a copy of it as it was; -1 where there is none, so nothing to silence."""
+    try:
+        saved = os.dup(2)
+    except OSError:
+        return -1
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+    return saved
+
+
 def init_warp() -> None:
     """Initialise Warp once, silently, with its kernel cache under `cache_dir()`. Call it before the first kernel launch."""
     import warp
@@ -82,7 +116,8 @@ def init_warp() -> None:
     if warp.config.kernel_cache_dir is None:
         warp.config.kernel_cache_dir = str(cache_dir() / f"warp-{warp.__version__}")
     warp.config.log_level = warp.LOG_ERROR
-    warp.init()
+    with quiet_stderr():  # its C++ part says on every machine without a GPU that there is none
+        warp.init()
 
 
 def quiet_native_logs() -> None:

@@ -91,6 +91,11 @@ class BodyParams:
         check_shape("betas", self.betas, (BETAS,))
         check_shape("translation_m", self.translation_m, ("T", 3), axes)
 
+    def at(self, frame: int, width: int, height: int) -> BodyParams:
+        """One frame alone (T = 1), seen in an image of another size."""
+        one = slice(frame, frame + 1)
+        return BodyParams(self.rotations[one], self.betas, self.translation_m[one], self.camera.resized(width, height))
+
 
 @dataclass(frozen=True, slots=True)
 class BodyMesh:

@@ -17,7 +17,7 @@ from ..geometry.camera import Camera
 from ..pose.matting import foreground_colors
 from ..types import BodyParams
 from .background import clean_background
-from .labels import label_matte
+from .labels import close_holes, label_matte
 from .layers import SKIRT, build_layers
 from .posed import pose_body
 from .shell import part_shells, skirt_shells
@@ -55,6 +55,7 @@ def build_avatar(rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: 
     """rgb [H, W, 3] uint8 and matte [H, W] float32 of the photo, the body fitted to it, and the output's (width, height)."""
     camera, texture, alpha = _texture_crop(rgb, matte, params.camera, size_px)
     body = pose_body(model, params, camera)
+    alpha = close_holes(body, alpha)
     colors = foreground_colors((texture * 255).round().astype(np.uint8), alpha) / 255
     layers = build_layers(body, colors, alpha, label_matte(body, colors, alpha))
     rows = np.flatnonzero((alpha > 0.5).any(1))

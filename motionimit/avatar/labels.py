@@ -13,6 +13,7 @@ SURE_M = 0.01  # up to this far outside the bare body the nearest part owns a pi
 SOFT_M = 0.06  # beyond, this much more distance weighs as much as one e-fold in colour likelihood ..
 COLOR_WEIGHT = 0.5  # .. times this
 BINS = 10
+HOLE_ALPHA, HOLE_COVERED = 0.9, 0.8  # what counts as a hole, and the share of it that the bare body must lie under
 
 
 def label_matte(body: PosedBody, rgb: np.ndarray, matte: np.ndarray) -> np.ndarray:
@@ -42,6 +43,23 @@ def label_matte(body: PosedBody, rgb: np.ndarray, matte: np.ndarray) -> np.ndarr
     if np.isfinite(cost).any():
         label[doubtful] = cost.argmin(0)
     return np.where(doubtful, cv2.medianBlur(label.astype(np.uint8), 5), nearest).astype(np.int32)
+
+
+def close_holes(body: PosedBody, matte: np.ndarray) -> np.ndarray:
+    """The matte [h, w] without holes on the bare body: braces or a print in the wall's colour are no windows into the room.
+
+    A hole is closed where the surrounding matte encloses it and the fitted body lies under most of it; the gap between an arm and
+    the waist stays open.
+    """
+    open_ = (matte < HOLE_ALPHA).astype(np.uint8)
+    count, number = cv2.connectedComponents(open_, connectivity=4)
+    area = np.bincount(number.ravel(), minlength=count)
+    covered = np.bincount(number.ravel(), weights=(body.label >= 0).ravel(), minlength=count)
+    border = np.unique(np.concatenate((number[0], number[-1], number[:, 0], number[:, -1])))
+    closed = covered > HOLE_COVERED * np.maximum(area, 1)
+    closed[border] = closed[0] = False  # 0 is the person
+    holes = closed[number].astype(np.uint8)
+    return np.maximum(matte, cv2.GaussianBlur(cv2.dilate(holes, np.ones((5, 5), np.uint8)).astype(np.float32), (0, 0), 0.7))
 
 
 def _color_bins(rgb: np.ndarray) -> np.ndarray:

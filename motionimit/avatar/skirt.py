@@ -25,7 +25,7 @@ def find_skirt(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.nd
     """[h, w] bool: the cloth between crotch and hem, empty for trousers and bare legs. rgb [h, w, 3] 0..1, matte [h, w].
 
     Full skirts show by their width: one run of matte covers both legs and is `FULLNESS` times as wide, so gaps
-    between parted legs and flared hems count alike. Narrow ones show by their hem: closed cloth above, the face's skin tone below.
+    between parted legs and flared hems count alike. Narrow ones show by their hem: closed cloth above, face-toned skin below.
     """
     legs = [np.isfinite(body.parts[p].front.depth_m.numpy()) for p in (Part.LEFT_LEG, Part.RIGHT_LEG)]
     extents = [_extent(leg) for leg in legs]

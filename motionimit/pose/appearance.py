@@ -12,6 +12,7 @@ import numpy as np
 from .detector import Detection
 
 _GRID = np.linspace(0.12, 0.88, 6)
+_SAME_LEVELS = 25.0  # of 255, that a still place may change between two looks at it
 DIFFERENT = 22.0  # mean colour distance (Lab units) from which clothes count as another person's
 
 
@@ -65,13 +66,16 @@ class CutDetector:
 
     def __init__(self) -> None:
         self._thumb: np.ndarray | None = None
+        self._previous: np.ndarray | None = None
+        self._kept: np.ndarray | None = None
         self._usual: deque[float] = deque(maxlen=24)
 
     def change(self, rgb: np.ndarray) -> float:
         """How far the frame [H, W, 3] is from a continuation of the last: above 1 it may begin a new shot."""
         step = max(min(rgb.shape[:2]) // 72, 1)
         thumb = cv2.resize(rgb[::step, ::step], (32, 24), interpolation=cv2.INTER_AREA).astype(np.float32)
-        last, self._thumb = self._thumb, thumb
+        last = self._previous = self._thumb
+        self._thumb = thumb
         if last is None:
             return 0.0
         difference = float(np.abs(thumb - last).mean())
@@ -80,8 +84,17 @@ class CutDetector:
         histogram = float(np.abs(_histogram(thumb) - _histogram(last)).sum() / 2)
         return min(difference / (3 * usual + 7), 4.0) * min(0.4 + 2.4 * histogram, 1.6)
 
-    def new_shot(self) -> None:
+    def new_shot(self, keep: bool) -> None:
+        """The last frame began a new shot; `keep` the picture before it for `is_back`."""
         self._usual.clear()
+        if keep:
+            self._kept = self._previous
+
+    def is_back(self) -> bool:
+        """The last frame shows the kept place again, whoever moved in it."""
+        if self._kept is None or self._thumb is None:
+            return False
+        return float((np.abs(self._thumb - self._kept).max(-1) < _SAME_LEVELS).mean()) > 0.7
 
 
 def _histogram(thumb: np.ndarray) -> np.ndarray:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from ..runtime import quiet_stderr
 from .roi import Roi, crop, roi_from_axis
 
 INPUT_PX = 256  # BlazePose looks at a square of this size
@@ -128,7 +128,8 @@ class MediaPipeDetector:
 
     def _run(self, which: int, inputs: dict[str, Any]) -> Any:
         if self._graphs is None:
-            with _quiet_stderr():  # the first frame of each graph logs too
+            os.environ.setdefault("GLOG_minloglevel", "2")
+            with quiet_stderr():  # its C++ logs before any of its switches is read; the first frame of each graph logs too
                 self._graphs = self._open()
         return self._graphs[which].process(inputs)
 
@@ -153,22 +154,3 @@ def _inside(joints_px: np.ndarray, width: int, height: int, margin_px: float) ->
     size = np.array([width, height])
     beyond = np.maximum(np.maximum(-joints_px, joints_px - size), 0).max(-1)
     return np.clip(1 - beyond / max(margin_px, 1e-6), 0.1, 1)
-
-
-@contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Send file descriptor 2 to nowhere: MediaPipe's C++ logs there before any of its switches is read."""
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    try:
-        saved = os.dup(2)
-    except OSError:  # no stderr at all: nothing to silence
-        yield
-        return
-    sink = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(sink)

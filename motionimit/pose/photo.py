@@ -146,18 +146,23 @@ def _everyone(rgb: np.ndarray, detector: PoseDetector) -> list[Person]:
     small = rgb if scale == 1 else cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     upright = find_people(small, detector)
     best = max((p.score for p in upright), default=0.0)
-    rois = [p.detection.next_roi for p in upright]
+    found, quarter = upright, 0
     for turns in _TURNS if best < _CONVINCING else ():
         turned = find_people(np.ascontiguousarray(np.rot90(small, turns)), detector)
         if max((p.score for p in turned), default=0.0) > max(best, _CONVINCING):
-            rois = [_unturned(p.detection.next_roi, turns, small.shape[1], small.shape[0]) for p in turned]
+            found, quarter = turned, turns
             break
+    if quarter == 0 and scale == 1:
+        return upright
     out: list[Person] = []
-    for roi in rois:
-        full = Roi((roi.center_px[0] / scale, roi.center_px[1] / scale), roi.side_px / scale, roi.angle_rad)
-        one = detector.detect(rgb, full)
-        if one is not None:
-            out.append(Person(one, box_of(one, rgb.shape[1], rgb.shape[0]), plausibility(one)))
+    for person in found:
+        for window in (person.detection.next_roi, person.detection.roi):  # the second one has shown them before
+            roi = _unturned(window, quarter, small.shape[1], small.shape[0])
+            full = Roi((roi.center_px[0] / scale, roi.center_px[1] / scale), roi.side_px / scale, roi.angle_rad)
+            one = detector.detect(rgb, full)
+            if one is not None:
+                out.append(Person(one, box_of(one, rgb.shape[1], rgb.shape[0]), plausibility(one)))
+                break
     return sorted(out, key=lambda p: float(p.detection.joints_px[[11, 12, 23, 24], 0].mean()))
 
 

@@ -41,7 +41,8 @@ def alpha_in_band(rgb: np.ndarray, shape: np.ndarray, tall: float) -> np.ndarray
     others = _samples(smooth, band.background, ys, xs, tall)
     if plain is not None:
         others = np.concatenate((others[:1], plain[ys, xs][None]))
-    value, trust = _unmix(rgb[ys, xs].astype(np.float32), persons, others, shape[ys, xs])
+    pixels = rgb[ys, xs].astype(np.float32)
+    value, trust = _unmix(pixels, persons, others, shape[ys, xs], None if plain is None else _tint(pixels, plain[ys, xs]))
     alpha[ys, xs] = value
     confidence = np.full(alpha.shape, 0.6, np.float32)
     confidence[ys, xs] = trust
@@ -73,9 +74,19 @@ def _samples(image: np.ndarray, where: np.ndarray, ys: np.ndarray, xs: np.ndarra
     return np.stack(out)
 
 
-def _unmix(pixels: np.ndarray, persons: np.ndarray, others: np.ndarray, guess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _tint(pixels: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """[N] 0..1: how surely a pixel is no shade of the plain background behind it, by its distance from the line of its shades."""
+    along = (pixels * background).sum(-1) / np.maximum((background**2).sum(-1), 1)
+    off = np.linalg.norm(pixels - along[:, None] * background, axis=-1)
+    return np.clip(off / 20 - 0.5, 0, 1)
+
+
+def _unmix(
+    pixels: np.ndarray, persons: np.ndarray, others: np.ndarray, guess: np.ndarray, tint: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Best (alpha, trust) per pixel over all pairs of samples. Trust falls with the residual, with too similar samples and where
-    the mix contradicts `guess`: then the right person colour was not among the samples."""
+    the mix contradicts `guess`: then the right person colour was not among the samples, or it is a shadow. A tinted pixel in
+    front of a plain background is neither."""
     best = np.full(len(pixels), np.inf, np.float32)
     alpha, trust = np.zeros_like(best), np.zeros_like(best)
     for person in persons:
@@ -90,7 +101,10 @@ def _unmix(pixels: np.ndarray, persons: np.ndarray, others: np.ndarray, guess: n
             better = cost < best
             best = np.where(better, cost, best)
             alpha = np.where(better, a, alpha)
-            trust = np.where(better, apart**2 * np.exp(-((residual / 25) ** 2)) * np.clip(2 - off / 0.4, 0.05, 1), trust)
+            agrees = np.clip(2 - off / 0.4, 0.05, 1)
+            if tint is not None:
+                agrees = np.where(a > guess, np.maximum(agrees, tint), agrees)
+            trust = np.where(better, apart**2 * np.exp(-((residual / 25) ** 2)) * agrees, trust)
     return alpha, trust
 
 
@@ -133,7 +147,7 @@ def _quadratic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def spread(image: np.ndarray, known: np.ndarray) -> np.ndarray:
     """[H, W, C] float32 whose known pixels (mask [H, W], 0 or 1) flow outward (pull-push pyramid) into the rest."""
-    if min(image.shape[:2]) <= 2 or known.min() > 0:
+    if max(image.shape[:2]) == 1 or known.min() > 0:
         return image if known.max() > 0 else np.zeros_like(image)
     size = ((image.shape[1] + 1) // 2, (image.shape[0] + 1) // 2)
     weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)

@@ -13,7 +13,7 @@ from ..types import Frame, PersonTrack, Progress
 from .appearance import DIFFERENT, Clothes, CutDetector, clothes_of
 from .assemble import MaskSample, Seen, build_track
 from .detector import Detection, MediaPipeDetector, PoseDetector
-from .people import MIN_HEIGHT_CLIP_PX, box_of, choose, find_people, look, plausibility, require_height, torso_px
+from .people import MIN_HEIGHT_CLIP_PX, Person, box_of, choose, find_people, look, plausibility, require_height, torso_px
 from .photo import track_photo
 from .rivals import Rivals
 from .roi import Roi
@@ -58,6 +58,15 @@ class _Target:
         self.detection, self.missing = detection, 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Interrupted:
+    """The followed person when the picture changed: at a cut, or at black frames or a passer-by, after which the shot goes on."""
+
+    target: _Target
+    first: int  # frame
+    cuts: int  # number of cuts before it
+
+
 @dataclass(slots=True)
 class _Tracker:
     detector: PoseDetector
@@ -71,6 +80,8 @@ class _Tracker:
     _changes: CutDetector = field(default_factory=CutDetector)
     _last_clothes: Clothes | None = None
     _searched: int = 0
+    _held: _Interrupted | None = None
+    crowd: list[Person] = field(default_factory=list)  # the most people seen while the wanted one was waited for
 
     def step(self, index: int, rgb: np.ndarray) -> Detection | None:
         """The person in the next frame, or None where they are not to be seen."""
@@ -113,12 +124,22 @@ class _Tracker:
         return moved > (0.25 if change > _CUT_SURE else 0.6)
 
     def _cut(self, index: int) -> None:
-        self.cuts.append(index)
-        self._changes.new_shot()
-        self.rivals = Rivals()
         if self.target is not None:
             self._last_clothes = self.target.clothes
+            self._held = _Interrupted(self.target, index, len(self.cuts))
+        self.cuts.append(index)
+        self._changes.new_shot(keep=self.target is not None)
+        self.rivals = Rivals()
         self.target, self._searched = None, 0
+
+    def _rejoin(self, index: int, detection: Detection) -> None:
+        """Withdraw the cuts since the person was lost, if the old picture is back with the person where they would be by now."""
+        held, self._held = self._held, None
+        if held is None or not 0 < index - held.first <= self.grace or not self._changes.is_back():
+            return
+        held.target.missing = index - held.first
+        if held.target.strangeness(detection) < 1:
+            del self.cuts[held.cuts :]
 
     def _acquire(self, index: int, rgb: np.ndarray) -> Detection | None:
         """Find the person without a past: at the start, by number or size; after a cut, by clothes and size."""
@@ -129,6 +150,7 @@ class _Tracker:
             return None
         if self._last_clothes is None:
             if self.person is not None and self.person >= len(people) and index < self.grace:
+                self.crowd = max(self.crowd, people, key=len)
                 return None
             chosen = choose(people, self.person, self.where)
         else:
@@ -136,6 +158,7 @@ class _Tracker:
             alike = [p for p in people if known.distance(clothes_of(rgb, p.detection)) < 1.5 * DIFFERENT]
             chosen = max(alike or people, key=lambda p: p.area_px * (0.5 + p.score))
         detection = chosen.detection
+        self._rejoin(index, detection)
         self.target = _Target(detection, clothes_of(rgb, detection), torso_px(detection.joints_px), np.zeros(2))
         return detection
 
@@ -206,7 +229,7 @@ def track_person(
     if not seen:
         raise BadInput(f"There are no frames in {where}; use a video that plays from start to end.")
     if not any(seen):
-        choose([], person, where)
+        choose(tracker.crowd, person, where)
     track = build_track(seen, fps, size, tuple(tracker.cuts), masks)
     boxes = track.box_xyxy_px[track.valid]
     require_height(float((boxes[:, 3] - boxes[:, 1]).quantile(0.9)), MIN_HEIGHT_CLIP_PX, where)

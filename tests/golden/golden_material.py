@@ -44,6 +44,27 @@ def sample_photo(side_px: int = PHOTO_SIDE_PX) -> np.ndarray:
         return shrunk(np.asarray(image.convert("RGB")), side_px)
 
 
+def scene_without_person(rgb: np.ndarray) -> np.ndarray:
+    """A frame [H, W, 3] uint8 with its person's surroundings filled in."""
+    from motionimit.avatar.inpaint import inpaint
+    from motionimit.pose.photo import track_photo
+    from motionimit.types import Photo
+
+    left, top, right, bottom = track_photo(Photo(Path("frame"), rgb, None, "")).box_xyxy_px[0].round().int().tolist()
+    hole = np.zeros(rgb.shape[:2], bool)
+    margin = (bottom - top) // 12
+    hole[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin] = True
+    return np.asarray(inpaint(rgb.astype(np.float32) / 255, hole) * 255 + 0.5).astype(np.uint8)
+
+
+def on_canvas(rgb: np.ndarray, side_px: int, scene: np.ndarray) -> np.ndarray:
+    """The picture with its long side at `side_px`, in the middle of a scene [H, W, 3] uint8."""
+    small, out = shrunk(rgb, side_px), scene.copy()
+    top, left = (out.shape[0] - small.shape[0]) // 2, (out.shape[1] - small.shape[1]) // 2
+    out[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return out
+
+
 def save_photo(path: Path, rgb: np.ndarray) -> Path:
     Image.fromarray(rgb).save(path, quality=95)
     return path

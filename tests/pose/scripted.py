@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
+import cv2
 import numpy as np
 
 from motionimit.pose.detector import LEFT_RIGHT, Detection
@@ -80,7 +81,8 @@ class ScriptedDetector:
         pass
 
     def _joints(self, rgb: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray | None:
-        rows, cols = np.nonzero((np.abs(rgb.astype(int) - colour) < 12).all(-1))
+        near = [(max(c - 11, 0), min(c + 11, 255)) for c in colour]
+        rows, cols = np.nonzero(cv2.inRange(rgb, *np.array(near).T))
         if len(rows) < 400:
             return None
         tall, wide = float(np.ptp(rows)) + 1, float(np.ptp(cols)) + 1

@@ -28,11 +28,11 @@ def test_boxes_hold_the_people_and_stay_in_the_frame() -> None:
 
 def test_choose_refuses_nobody_and_numbers_out_of_range() -> None:
     people = find_people(frame([(RED, 100, 40)]), ScriptedDetector())
-    with pytest.raises(BadInput, match="no person was found in a.jpg"):
+    with pytest.raises(BadInput, match="^No person was found in a.jpg"):
         choose([], None, "a.jpg")
     with pytest.raises(BadInput, match="only 1 person was found in a.jpg"):
         choose(people, 1, "a.jpg")
-    with pytest.raises(BadInput, match="person -1"):
+    with pytest.raises(BadInput, match="Person 0 was asked for"):
         choose(people, -1, "a.jpg")
 
 
@@ -72,5 +72,5 @@ def test_the_photos_own_matte_is_used_as_it_is() -> None:
 
 
 def test_a_small_person_in_a_photo_is_refused_with_both_numbers() -> None:
-    with pytest.raises(BadInput, match=r"the person is \d+ px tall in photo.jpg, at least 128 are needed"):
+    with pytest.raises(BadInput, match=r"^The person in 'photo.jpg' is only \d+ px tall, at least 128 px are needed"):
         track_photo(_photo(frame([(RED, 150, 60)], tall=90)), ScriptedDetector())

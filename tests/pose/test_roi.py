@@ -48,7 +48,8 @@ def test_window_of_joints_holds_them_all() -> None:
 @pytest.mark.parametrize("angle", [0.0, 0.7, -2.5])
 def test_a_blob_is_cropped_and_pasted_to_within_a_pixel(side: float, angle: float) -> None:
     rows, cols = np.mgrid[0:900, 0:900] + 0.5
-    blob = np.exp(-((cols - 420.3) ** 2 + (rows - 515.8) ** 2) / (2 * 30**2)).astype(np.float32)
+    wide = min(0.06 * side, 50)  # so that no window cuts it off
+    blob = np.exp(-((cols - 420.3) ** 2 + (rows - 515.8) ** 2) / (2 * wide**2)).astype(np.float32)
     roi = Roi((450.0, 480.0), side, angle)
     window = crop(blob, roi, 256)
     where = np.array([(w * window).sum() for w in (np.mgrid[0:256, 0:256][::-1] + 0.5) / 256]) / window.sum()

@@ -1,0 +1,6 @@
+"""Before anything imports NumPy: one BLAS thread, as the command line has it; its spinning threads slow small systems manyfold."""
+
+from motionimit.runtime import calm_blas, quiet_native_logs
+
+calm_blas()
+quiet_native_logs()

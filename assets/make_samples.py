@@ -48,11 +48,11 @@ def make_photo(library: AssetLibrary, factory: BodyFactory, path: Path) -> None:
     rng = np.random.default_rng(SEED)
     person = build_person(woman(library), library, factory)
     camera = Camera.for_image(*PHOTO_PX)
-    height, distance = 1.03, 3.6
+    height, distance = 0.98, 3.3
     rotations, translation = standing(person)
-    backdrop = room(camera, surfaces.slabs(rng), surfaces.bricks(rng), -height, -distance - 1.3)
+    backdrop = room(camera, surfaces.slabs(rng), surfaces.bricks(rng), -height, -distance - 1.7)
     light = Lighting(
-        (0.5, 1.3, 1.15), key_rgb=(1.25, 1.18, 1.08), sky_rgb=(1.05, 1.08, 1.14), horizon_rgb=(0.8, 0.8, 0.81), key_size=0.14
+        (0.55, 1.6, 0.9), key_rgb=(1.5, 1.42, 1.3), sky_rgb=(1.15, 1.18, 1.24), horizon_rgb=(0.9, 0.9, 0.91), key_size=0.16
     )
     picture = shot(
         PersonRenderer(person, supersample=3),

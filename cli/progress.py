@@ -30,11 +30,12 @@ def progress_display(quiet: bool) -> Iterator[Progress]:
 
 
 STEP_STAGES = ("source",)  # count steps, not frames: a rate would mean nothing
+SHORTEST_S = 0.01
 
 
 def rate_text(stage: str, done: float, seconds: float) -> str:
-    """Frames per second so far; empty where there is nothing to say yet."""
-    if seconds <= 0 or done <= 0 or stage in STEP_STAGES:
+    """Frames per second so far; empty where there is nothing to say: too early, or a stage that reports only its end."""
+    if seconds < SHORTEST_S or done <= 0 or stage in STEP_STAGES:
         return ""
     rate = done / seconds
     return f"{rate:.1f} frames/s" if rate < 100 else f"{rate:.0f} frames/s"
@@ -56,7 +57,8 @@ class PlainProgress:
             self._said.add(stage)
             seconds = time.monotonic() - begun
             rate = rate_text(stage, done, seconds)
-            click.echo(f"{stage}: {done} of {total} in {seconds:.1f} s{f' ({rate})' if rate else ''}", err=True)
+            took = f" in {seconds:.1f} s" if seconds >= SHORTEST_S else ""
+            click.echo(f"{stage}: {done} of {total}{took}{f' ({rate})' if rate else ''}", err=True)
 
 
 @contextmanager

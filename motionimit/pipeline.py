@@ -23,7 +23,7 @@ from .compositing.stream import Stage, ahead, draw
 from .config import FitRequest, TransferSettings
 from .errors import BadInput
 from .media.image import read_photo
-from .media.paths import all_or_none, shown
+from .media.paths import all_or_none, check_whole, shown
 from .media.reader import VideoReader
 from .media.writer import VideoWriter, check_output
 from .pose.matting import refine_matte
@@ -55,6 +55,7 @@ def transfer(settings: TransferSettings, progress: Progress | None = None) -> Ru
     backdrop = chosen_backdrop(settings, size)
 
     driver_begin = time.perf_counter()
+    check_whole(settings.driving)
     span = (settings.start_s, settings.duration_s, settings.max_frames)
     with VideoReader(settings.driving, *span, DRIVER_SIDE_PX) as reader, _warming_up(device):
         check_output(
@@ -85,6 +86,7 @@ def fit(request: FitRequest, progress: Progress | None = None) -> RunReport:
     begin = time.perf_counter()
     request.check_paths()
     model = load_body(request.body)
+    check_whole(request.input)
     with VideoReader(request.input, request.start_s, request.duration_s, request.max_frames, DRIVER_SIDE_PX) as reader:
         if request.overlay is not None:
             check_output(request.overlay, inputs=request.input_paths, frames=reader.frames)

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import stat
+import struct
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -46,6 +47,26 @@ def check_input(path: Path | str, kind: str, folder_ok: bool = False) -> Path:
     if status.st_size == 0:
         raise BadInput(f"The {kind} {shown(path)} is empty (0 bytes); copy or download it again.")
     return path
+
+
+def check_whole(path: Path) -> None:
+    """Refuse an MP4 or MOV that was cut off, by the sizes of its outermost boxes; other files pass. Raises `BadInput`."""
+    if not path.is_file():
+        return
+    size, at = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while at + 8 <= size:
+            file.seek(at)
+            length, kind, large = struct.unpack(">I4sQ", file.read(16).ljust(16, b"\0"))
+            if at == 0 and kind != b"ftyp":
+                return
+            length = large if length == 1 else length
+            if length < 8:  # 0: to the end of the file
+                return
+            at += length
+    if at > size:
+        share = 100 * size // at
+        raise BadInput(f"The video {shown(path)} is cut off (at most {share} % of it are there); copy or download it again.")
 
 
 def reason(error: BaseException) -> str:

@@ -31,12 +31,13 @@ def repair_swaps(px: np.ndarray, metres: np.ndarray, confidence: np.ndarray, val
     changed = np.zeros(len(valid), bool)
     body = _mirrored_frames(px[frames], metres[frames], confidence[frames], _BODY, _BODY_PRIOR_PER_S / fps, depth=-1.0)
     _exchange((px, metres, confidence), frames[body], np.arange(33))
-    _interpolate(metres, frames[~body], frames[body])
+    metres[frames[body], :, 2] *= -1
     changed[frames[body]] = True
     for left, members in ((_ARMS, np.arange(13, 23)), (_LEGS, np.arange(25, 33))):
         limb = _mirrored_frames(px[frames], metres[frames], confidence[frames], left, _LIMB_PRIOR_PER_S / fps, depth=1.0)
         _exchange((px, metres, confidence), frames[limb], members)
         changed[frames[limb]] = True
+    _interpolate(metres, frames[~body], frames[body])
     return int(changed.sum())
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -284,7 +286,14 @@ def test_report_has_exactly_its_keys(inputs: Path, pipeline) -> None:
 
 
 def test_quiet_prints_nothing_and_else_stdout_is_the_path(inputs: Path, capsys: pytest.CaptureFixture[str], pipeline) -> None:
-    pipeline(lambda settings, progress: (progress("render", 48, 48), done(settings))[1])
+    def job(settings, progress) -> RunReport:
+        progress("render", 1, 48)
+        time.sleep(0.05)
+        progress("render", 48, 48)
+        progress("fit", 48, 48)  # tells only its end
+        return done(settings)
+
+    pipeline(job)
     assert main(["transfer", "photo.jpg", "dance.mp4", "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
     assert main(["transfer", "photo.jpg", "dance.mp4"]) == 0
@@ -292,6 +301,48 @@ def test_quiet_prints_nothing_and_else_stdout_is_the_path(inputs: Path, capsys: 
     assert out == "photo_dance.mp4\n"
     for wanted in ("render: 48 of 48", "29.97 frames/s", "384 x 512", "12.0 frames/s", "0.60 %", "bridged"):
         assert wanted in err, f"'{wanted}' is missing in: {err}"
+    assert "fit: 48 of 48\n" in err, f"a rate without a time: {err}"
+
+
+def test_on_a_terminal_each_stage_has_a_bar_with_rate_and_time_left(inputs: Path) -> None:
+    script = inputs / "job.py"
+    script.write_text(
+        "import sys, time, types, motionimit\n"
+        "from motionimit.types import RunReport\n"
+        "def job(settings, progress):\n"
+        "    progress('source', 2, 4)\n"
+        "    for i in range(6):\n"
+        "        progress('landmarks', 10 * i, 100); time.sleep(0.15)\n"
+        "    return RunReport(frames=100, output=settings.output)\n"
+        "motionimit.pipeline = types.SimpleNamespace(transfer=job)\n"
+        "from motionimit_cli.main import main\n"
+        "sys.exit(main(['transfer', 'photo.jpg', 'dance.mp4', *sys.argv[1:]]))\n"
+    )
+    shown = on_terminal([str(script)], inputs)
+    assert re.search(r"landmarks .* 50/100 .*\d\d(\.\d)? frames/s .*0:00:0[1-9]", shown), f"no rate and time left in {shown!r}"
+    assert re.search(r"source .* 2/4", shown), shown
+    assert "whole run" in shown, "no table at the end"
+    assert on_terminal([str(script), "--quiet"], inputs) == ""
+
+
+def on_terminal(arguments: list[str], cwd: Path) -> str:
+    """What a Python script that must succeed shows on a terminal of 120 columns, without colours."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
+    with subprocess.Popen([sys.executable, *arguments], cwd=cwd, env=environment, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # how Linux says that the other end is closed
+                break
+            if not part:
+                break
+            seen += part
+    os.close(ours)
+    assert process.returncode == 0, seen
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
 
 
 def test_native_noise_is_swallowed_unless_debug(inputs: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import av
 import numpy as np
 import pytest
 from golden_material import dance_frames, listing, on_canvas, sample_photo, save_photo, save_sound, save_video
@@ -28,6 +29,19 @@ def wall(height: int = 300, width: int = 240) -> np.ndarray:
     return np.clip(tone, 0, 255).astype(np.uint8)
 
 
+def index_first(clip: Path, folder: Path) -> bytes:
+    """The same film, with its index before its pictures, as downloads have it."""
+    with av.open(str(clip)) as source, av.open(str(folder / "x.mp4"), "w", options={"movflags": "faststart"}) as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    content = (folder / "x.mp4").read_bytes()
+    (folder / "x.mp4").unlink()
+    return content
+
+
 def make(name: str, folder: Path, material: Path, empty_scene: np.ndarray) -> Path:
     """One unusable file."""
     path = folder / name
@@ -40,6 +54,7 @@ def make(name: str, folder: Path, material: Path, empty_scene: np.ndarray) -> Pa
         "empty.mp4": path.touch,
         "cut.jpg": lambda: path.write_bytes((material / "photo.jpg").read_bytes()[:9000]),
         "cut.mp4": lambda: path.write_bytes(whole[: len(whole) * 2 // 3]),
+        "short.mp4": lambda: path.write_bytes(index_first(material / "dance.mp4", folder)[: len(whole) * 2 // 3]),
         "film.jpg": lambda: path.write_bytes(whole),
         "sound.m4a": lambda: save_sound(path),
         "wall.jpg": lambda: save_photo(path, wall()),
@@ -68,7 +83,8 @@ BAD = {
     "driver is noise": ("photo.jpg", "noise.mp4", "'noise.mp4' is not a video"),
     "driver is a text": ("photo.jpg", "letter.mp4", "'letter.mp4' is not a video"),
     "driver is empty": ("photo.jpg", "empty.mp4", "'empty.mp4' is empty (0 bytes)"),
-    "driver is cut off": ("photo.jpg", "cut.mp4", "'cut.mp4' is incomplete or damaged"),
+    "driver is cut off": ("photo.jpg", "cut.mp4", "'cut.mp4' is cut off (at most "),
+    "driver is cut off behind its index": ("photo.jpg", "short.mp4", "'short.mp4' is cut off (at most "),
     "driver is sound": ("photo.jpg", "sound.m4a", "'sound.m4a' has sound but no picture"),
     "driver is an empty folder": ("photo.jpg", "folder", "'folder' holds no pictures"),
     "driver is a pipe": ("photo.jpg", "fifo.mp4", "'fifo.mp4' is not a regular file"),

@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from golden_material import FPS, dance_frames, folder_pictures, heard, listing, pictures, sample_photo, save_photo, save_video
@@ -30,8 +32,8 @@ def test_one_frame_without_sound_under_difficult_names(command, tmp_path: Path) 
     report = json.loads((folder / "r é.json").read_text(encoding="utf-8"))
     assert (report["frames"], report["fps"], report["warnings"]) == (1, "30000/1001", [])
     assert report["output"] == str(result)
-    with pytest.raises(IndexError, match=""):
-        heard(result)  # no sound was made up
+    with av.open(f"file:{result}") as container:
+        assert not container.streams.audio, "sound was made up"
 
 
 def test_a_person_who_leaves_for_a_second_is_bridged_and_reported(
@@ -105,16 +107,17 @@ def test_ctrl_c_while_frames_are_written_leaves_the_earlier_result(
     def interrupted(self: VideoWriter, pixels: np.ndarray) -> None:
         write(self, pixels)
         if self.frames == 3:
-            seen.extend(p.name for p in tmp_path.iterdir() if p.name.endswith(".part"))
+            end = time.monotonic() + 20
+            while not seen and time.monotonic() < end:  # encoding runs beside this
+                seen.extend(tmp_path.glob(".*.part"))
             os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(VideoWriter, "write", interrupted)
-    for name in ("out.mp4", "m.npz", "o.mp4"):
-        (tmp_path / name).write_bytes(b"earlier")
+    (tmp_path / "out.mov").write_bytes(b"earlier")
     before = listing(tmp_path)
     jobs = {
-        "transfer": (material / "photo.jpg", material / "dance.mp4", "-o", "out.mp4", "--size", "256"),
-        "fit": (material / "dance.mp4", "-o", "new.npz", "--mesh", "new.glb", "--overlay", "o.mp4"),
+        "transfer": (material / "photo.jpg", material / "dance.mp4", "-o", "out.mov", "--alpha", "--size", "256"),
+        "fit": (material / "dance.mp4", "-o", "new.npz", "--mesh", "new.glb", "--overlay", "frames"),
     }
     for job, arguments in jobs.items():
         seen.clear()

@@ -5,36 +5,32 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from itertools import chain, repeat
 from threading import Thread
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .avatar.build import Avatar, build_avatar, output_size
-from .body.export import write_glb, write_motion
+from .body.export import Motion, read_motion, write_glb, write_motion
 from .body.fit import fit_body
 from .body.model import BodyModel, load_body
-from .body.overlay import draw_overlay
 from .body.retarget import retarget
+from .compositing.film import DRIVER_SIDE_PX, write_film, write_overlay
 from .compositing.place import chosen_backdrop
-from .compositing.stream import Stage, ahead, draw
+from .compositing.stream import Stage, ahead
 from .config import FitRequest, TransferSettings
 from .errors import BadInput
 from .media.image import read_photo
 from .media.paths import all_or_none, check_whole, shown
 from .media.reader import VideoReader
-from .media.writer import VideoWriter, check_output
+from .media.writer import check_output
 from .pose.matting import refine_matte
 from .pose.photo import track_photo
 from .pose.same_frame import find_same_frame
 from .pose.tracking import track_person
 from .runtime import StageClock, peak_rss_mb, pick_device
-from .types import BodyParams, Frame, PersonTrack, Photo, Progress, RunReport
+from .types import BodyParams, PersonTrack, Photo, Progress, RunReport
 
-DRIVER_SIDE_PX = 720  # landmarks gain nothing from larger frames
-SYNTHETIC_NOTE = "Synthetic video: a person's motion was transferred onto a photo with motionimit."
 SOURCE_STEPS = 4
 
 
@@ -55,29 +51,34 @@ def transfer(settings: TransferSettings, progress: Progress | None = None) -> Ru
     backdrop = chosen_backdrop(settings, size)
 
     driver_begin = time.perf_counter()
-    check_whole(settings.driving)
-    span = (settings.start_s, settings.duration_s, settings.max_frames)
-    with VideoReader(settings.driving, *span, DRIVER_SIDE_PX) as reader, _warming_up(device):
-        check_output(
-            settings.output, settings.alpha, settings.input_paths, reader.frames
-        )  # all inputs are open: now it's worth working
+    shared: int | None = None
+    cuts: tuple[int, ...] = ()
+    with ExitStack() as stack:
+        given = _open_driver(settings, stack)
+        # All inputs are open: now it's worth working.
+        check_output(settings.output, settings.alpha, settings.input_paths, given.frames)
+        stack.enter_context(_warming_up(device))
         source_begin = time.perf_counter()
         person, matte = find_source(photo, clock, tell)
         report.source_s = time.perf_counter() - source_begin
-        track, driver = recover_motion(reader, model, settings.person, clock, tell, report)
-        shared = find_same_frame(photo.rgb, person, track, lambda: reader)
+        if isinstance(given, Motion):
+            driver, fps = given.params, given.fps
+        else:
+            track, driver = recover_motion(given, model, settings.person, clock, tell, report)
+            fps, cuts = track.fps, track.cuts
+            shared = find_same_frame(photo.rgb, person, track, lambda: given)
     source_begin = time.perf_counter()
     own = None if shared is None else driver.at(shared, photo.rgb.shape[1], photo.rgb.shape[0])
     avatar = build_source(photo, person, matte, model, size, clock, tell, report, own)
     report.source_s += time.perf_counter() - source_begin
     with clock.stage("retarget"):
-        motion = retarget(avatar.params, driver, model, mode=settings.camera, fps=float(track.fps), cuts=track.cuts)
+        motion = retarget(avatar.params, driver, model, mode=settings.camera, fps=float(fps), cuts=cuts)
     stage = Stage(avatar, motion.camera, avatar.background if backdrop is None else backdrop, photo.rgb, settings, device)
     transforms = model.joint_transforms(motion.rotations, model.rest_joints(motion.betas), motion.translation_m)
-    _write_video(stage, transforms, track, clock, tell, report)
+    write_film(stage, transforms, fps, clock, tell, report)
     report.driver_s = time.perf_counter() - driver_begin - report.source_s
-    report.output = settings.output
-    return _finish(report, clock, track, begin)
+    report.output, report.frames, report.fps = settings.output, len(transforms), fps
+    return _finish(report, clock, begin)
 
 
 def fit(request: FitRequest, progress: Progress | None = None) -> RunReport:
@@ -100,10 +101,10 @@ def fit(request: FitRequest, progress: Progress | None = None) -> RunReport:
                     write_glb(request.mesh, model, params, track.fps)
             if request.overlay is not None:
                 with clock.stage("overlay"):
-                    report.warnings.extend(_write_overlay(request, reader, model, params, track, tell))
+                    report.warnings.extend(write_overlay(request, reader, model, params, track.fps, tell))
     report.driver_s = time.perf_counter() - driver_begin
-    report.output = request.output
-    return _finish(report, clock, track, begin)
+    report.output, report.frames, report.fps = request.output, len(params.rotations), track.fps
+    return _finish(report, clock, begin)
 
 
 def find_source(photo: Photo, clock: StageClock, tell: Progress) -> tuple[PersonTrack, np.ndarray]:
@@ -165,60 +166,15 @@ def recover_motion(
     return track, params
 
 
-def _write_video(
-    stage: Stage, transforms: Tensor, track: PersonTrack, clock: StageClock, tell: Progress, report: RunReport
-) -> None:
-    """Draw every frame, one per entry of transforms [T, 24, 4, 4], and stream it into the output file."""
-    settings, total = stage.settings, len(transforms)
-    with ExitStack() as stack:
-        driver = _driver_frames(settings, stage.backdrop.shape[0], stack)
-        drawn = stack.enter_context(closing(draw(stage, transforms, driver, clock)))  # before the driver, which it reads
-        first = next(drawn)
-        report.size = (first.shape[1], first.shape[0])
-        writer = VideoWriter(
-            settings.output,
-            track.fps,
-            report.size,
-            audio_from=settings.driving if settings.driving.is_file() else None,
-            start_s=settings.start_s,
-            duration_s=float(total / track.fps),
-            alpha=settings.alpha,
-            metadata={"comment": SYNTHETIC_NOTE},
-        )
-        stack.enter_context(writer)
-        for done, frame in enumerate(chain([first], drawn), 1):
-            writer.write(frame)
-            tell("render", done, total)
-    report.warnings.extend(writer.warnings)
+def _open_driver(settings: TransferSettings, stack: ExitStack) -> VideoReader | Motion:
+    span = (settings.start_s, settings.duration_s, settings.max_frames)
+    if settings.driven_by_motion_file:
+        return read_motion(settings.driving).part(*span)
+    check_whole(settings.driving)
+    return stack.enter_context(VideoReader(settings.driving, *span, DRIVER_SIDE_PX))
 
 
-def _driver_frames(settings: TransferSettings, height_px: int, stack: ExitStack) -> Iterator[Frame | None]:
-    """The driver's frames a second time where the output shows them, else None for ever."""
-    if not settings.side_by_side and settings.background_kind != "driving":
-        return repeat(None)
-    side = max(height_px, DRIVER_SIDE_PX)
-    reader = VideoReader(settings.driving, settings.start_s, settings.duration_s, settings.max_frames, side)
-    return iter(stack.enter_context(reader))
-
-
-def _write_overlay(
-    request: FitRequest, reader: VideoReader, model: BodyModel, params: BodyParams, track: PersonTrack, tell: Progress
-) -> list[str]:
-    """Stream the mesh over the footage into the file. Returns what could not be kept."""
-    assert request.overlay is not None
-    total = len(params.rotations)
-    with VideoWriter(
-        request.overlay, track.fps, reader.size_px, request.input if request.input.is_file() else None, request.start_s
-    ) as writer:
-        for frame in reader:
-            vertices = model.mesh(params, slice(frame.index, frame.index + 1)).vertices_m[0]
-            writer.write(draw_overlay(frame.rgb, vertices, model, params.camera))
-            tell("overlay", frame.index + 1, total)
-    return writer.warnings
-
-
-def _finish(report: RunReport, clock: StageClock, track: PersonTrack, begin: float) -> RunReport:
-    report.frames, report.fps = len(track.valid), track.fps
+def _finish(report: RunReport, clock: StageClock, begin: float) -> RunReport:
     report.seconds, report.peak_rss_mb = clock.seconds, peak_rss_mb()
     report.wall_s = time.perf_counter() - begin
     return report

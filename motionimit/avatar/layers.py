@@ -13,6 +13,7 @@ import numpy as np
 
 from ..body.parts import Part
 from .fill import distance_to, nearest_index, push_pull
+from .hair import head_from_behind
 from .inpaint import inpaint
 from .posed import PosedBody
 from .skirt import find_skirt
@@ -21,6 +22,8 @@ HEAD_BACK = len(Part)  # the head as seen from behind: hair where the photo show
 SKIRT = len(Part) + 1  # cloth that spans both legs
 LAYER_COUNT = len(Part) + 2
 OCCLUSION_STEP_M = 0.04  # a part this much behind the visible one is hidden by it; less is a joint between the two
+HIDDEN_SHARE, MANY_PX = 0.02, 400  # a layer with more than this share hidden, and enough pixels to learn from, is patched
+_ARMS = (Part.LEFT_ARM, Part.RIGHT_ARM)
 OVERLAP_OF_HEIGHT = 0.012  # how far joined parts run under each other, as a share of the person's height
 
 
@@ -41,25 +44,46 @@ def build_layers(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.
     for part in Part:
         alpha, seen = _part_alpha(body, part, label, matte, visible_depth, reach)
         known[part] = seen
-        rgba[part, ..., :3] = push_pull(rgb, seen.astype(np.float32))
+        diffused = push_pull(rgb, seen.astype(np.float32))  # limbs show too little to learn from
+        rgba[part, ..., :3] = _completed(diffused, seen, alpha) if part == Part.TRUNK else diffused
         rgba[part, ..., 3] = alpha
     _fill_unseen_limbs(rgba, known)
     skirt = find_skirt(body, rgb, matte, label)
     if skirt.any():
-        _lay_skirt(body, rgba, known, rgb, matte, skirt, reach)
+        hands = np.isin(label, _ARMS) & (distance_to(np.isin(body.label, _ARMS)) < reach)  # not a hem that they hold
+        _lay_skirt(body, rgba, known, rgb, matte, skirt & ~hands, hands, reach)
     rgba[HEAD_BACK] = rgba[Part.HEAD]
-    rgba[HEAD_BACK, ..., :3] = _head_from_behind(body, rgb, known[Part.HEAD])
+    rgba[HEAD_BACK, ..., :3] = head_from_behind(body, rgb, known[Part.HEAD])
     return Layers(np.clip(rgba, 0, 1), known, skirt)
 
 
+def _completed(diffused: np.ndarray, seen: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """[h, w, 3]: the layer's colours, where something hides much of it by patches of what is seen, else as they are."""
+    hidden = (alpha > 0.5) & ~seen
+    if hidden.sum() < HIDDEN_SHARE * max(int(seen.sum()), 1) or seen.sum() < MANY_PX:
+        return diffused
+    rows, columns = np.flatnonzero((alpha > 0.5).any(1)), np.flatnonzero((alpha > 0.5).any(0))
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    out = diffused.copy()
+    out[window] = np.where(seen[window][..., None], diffused[window], inpaint(diffused[window], ~seen[window]))
+    return out
+
+
 def _lay_skirt(
-    body: PosedBody, rgba: np.ndarray, known: np.ndarray, rgb: np.ndarray, matte: np.ndarray, skirt: np.ndarray, reach: float
+    body: PosedBody,
+    rgba: np.ndarray,
+    known: np.ndarray,
+    rgb: np.ndarray,
+    matte: np.ndarray,
+    skirt: np.ndarray,
+    hands: np.ndarray,
+    reach: float,
 ) -> None:
     """Give the skirt a layer of its own; the legs under it keep its colours but end at the bare leg's outline."""
     ramp = np.clip(1.5 - distance_to(skirt) / reach, 0, 1)
     rgba[SKIRT, ..., 3] = matte * ramp
-    known[SKIRT] = (matte > 0.5) & (ramp > 0.5)
-    rgba[SKIRT, ..., :3] = push_pull(rgb, known[SKIRT].astype(np.float32))
+    known[SKIRT] = (matte > 0.5) & (ramp > 0.5) & (distance_to(hands) > 2)  # no hands that rest on it
+    rgba[SKIRT, ..., :3] = _completed(push_pull(rgb, known[SKIRT].astype(np.float32)), known[SKIRT], rgba[SKIRT, ..., 3])
     for leg in (Part.LEFT_LEG, Part.RIGHT_LEG):
         bare = np.isfinite(body.parts[leg].front.depth_m.numpy())
         rgba[leg, ..., 3] *= np.where(skirt, np.clip(2 - distance_to(bare), 0, 1), 1)
@@ -105,21 +129,3 @@ def _fill_unseen_limbs(rgba: np.ndarray, known: np.ndarray) -> None:
             donor = twin if known[twin].any() else Part.TRUNK
             if known[donor].any():
                 rgba[part, ..., :3] = rgba[donor][known[donor]][:, :3].mean(0)
-
-
-def _head_from_behind(body: PosedBody, rgb: np.ndarray, head: np.ndarray) -> np.ndarray:
-    """[h, w, 3] the head layer with the face replaced by patches of what surrounds it above the mouth: hair, or the scalp."""
-    rows, columns = np.flatnonzero(head.any(1)), np.flatnonzero(head.any(0))
-    if not len(rows):
-        return rgb
-    height, width = rows[-1] - rows[0] + 1, max(columns[-1] - columns[0], 1)
-    y, x = np.mgrid[: head.shape[0], : head.shape[1]]
-    middle = (columns[0] + columns[-1]) / 2
-    face = ((x - middle) / (0.36 * width)) ** 2 + ((y - rows[0] - 0.62 * height) / (0.42 * height)) ** 2 < 1
-    hair = head & ~face & (y < rows[0] + 0.6 * height)
-    if hair.sum() < 20:
-        hair = head
-    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    out = push_pull(rgb, hair.astype(np.float32))
-    out[window] = inpaint(out[window], ~hair[window])
-    return out

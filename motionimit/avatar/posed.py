@@ -32,6 +32,7 @@ class PosedBody:
     transforms: Tensor  # [24, 4, 4] skinning matrices of the source pose
     rest_m: Tensor  # [V, 3] the person's shape in the rest pose
     label: np.ndarray  # [h, w] int: part that the camera sees, -1 off the body
+    region: np.ndarray  # [h, w] int: `Region` that the camera sees, -1 off the body
     depth_m: np.ndarray  # [h, w] float32: depth of what it sees, inf off the body
     parts: dict[Part, PartView]
 
@@ -45,7 +46,7 @@ def pose_body(model: BodyModel, params: BodyParams, camera: Camera) -> PosedBody
     faces = model.faces
     whole = rasterize(screen, faces, camera.size_px)
     part_of_face = model.part_of_face
-    label = torch.where(whole.face >= 0, part_of_face[whole.face.clamp_min(0)], -1)
+    label, region = (torch.where(whole.face >= 0, of[whole.face.clamp_min(0)], -1) for of in (part_of_face, model.region_of_face))
     a, b, c = screen[faces].unbind(1)
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     parts = {}
@@ -58,4 +59,5 @@ def pose_body(model: BodyModel, params: BodyParams, camera: Camera) -> PosedBody
             ids = torch.where(view.face >= 0, index[view.face.clamp_min(0)] if len(index) else view.face, -1)
             views.append(Raster(ids, view.barycentric, view.depth_m))
         parts[part] = PartView(*views)
-    return PosedBody(camera, screen, transforms, rest, label.numpy().astype(np.int32), whole.depth_m.numpy(), parts)
+    seen = [m.numpy().astype(np.int32) for m in (label, region)]
+    return PosedBody(camera, screen, transforms, rest, *seen, whole.depth_m.numpy(), parts)

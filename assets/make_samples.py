@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def make_photo(library: AssetLibrary, factory: BodyFactory, path: Path) -> None:
-    """Person A, a woman, in front of a brick wall under a bright, hazy sky. Room around her: raised arms must fit into the frame."""
+    """Person A, a woman, in front of a brick wall under a bright, hazy sky, with room for raised arms."""
     rng = np.random.default_rng(SEED)
     person = build_person(woman(library), library, factory)
     camera = Camera.for_image(*PHOTO_PX)
@@ -246,7 +246,7 @@ def encode(path: Path, frames: object, sound: np.ndarray) -> None:
         video.width, video.height, video.pix_fmt = *CLIP_PX, "yuv420p"
         video.codec_context.time_base = 1 / FPS
         audio = file.add_stream("aac", rate=music.RATE, layout="stereo")
-        audio.bit_rate = 96000
+        audio.bit_rate = 128000
         for picture in frames:  # type: ignore[attr-defined]
             file.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         file.mux(video.encode(None))

@@ -59,7 +59,8 @@ def default_output(photo: Path, driving: Path, alpha: bool) -> Path:
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
 @output_options
 def command(paths: tuple[Path, ...], output: Path | None, report: Path | None, quiet: bool, **options: Any) -> None:
-    """Make the person of PHOTO move like the person of DRIVER (a video, a picture, or a folder of pictures).
+    """Make the person of PHOTO move like the person of DRIVER (a video, a picture, a folder of pictures, or a motion.npz
+    that 'motionimit fit' wrote).
 
     The driver's sound and exact frame rate are kept. An existing result is replaced once the new one is complete.
 

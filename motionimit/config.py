@@ -19,19 +19,14 @@ SIZE_RANGE_PX = (256, 1024)
 
 OPAQUE_SUFFIXES = (".mp4", ".m4v", ".mkv")
 ALPHA_SUFFIXES = (".mov", ".webm", ".gif", ".png")  # .png: one frame, or numbered ones where the name has %05d
+MOTION_SUFFIX = ".npz"  # of a driver that `fit` wrote
 FOLDER_SUFFIX = ""  # a path without a suffix is a folder of PNG files
 OUTPUT_SUFFIXES = (*OPAQUE_SUFFIXES, *ALPHA_SUFFIXES, FOLDER_SUFFIX)
 
 NAMED_COLORS = {
-    "black": (0, 0, 0),
-    "white": (255, 255, 255),
-    "gray": (128, 128, 128),
-    "grey": (128, 128, 128),
-    "red": (255, 0, 0),
-    "green": (0, 255, 0),
-    "blue": (0, 0, 255),
-    "magenta": (255, 0, 255),
-}
+    "black": (0, 0, 0), "white": (255, 255, 255), "gray": (128, 128, 128), "grey": (128, 128, 128),
+    "red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "magenta": (255, 0, 255),
+}  # fmt: skip
 
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 _HEX_COLOR = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
@@ -144,6 +139,8 @@ class TransferSettings:
             raise BadUsage(f"--background colours look like #rrggbb, got '{self.background}'.")
         _check_suffix("--output", self.output, OUTPUT_SUFFIXES)
         self._check_alpha()
+        if self.driven_by_motion_file and (self.side_by_side or self.background == "driving"):
+            raise BadUsage(f"'{self.driving.name}' has no pictures to show; leave --side-by-side and --background driving out.")
         check_distinct(self.output_paths, self.input_paths)
 
     def _check_alpha(self) -> None:
@@ -157,6 +154,10 @@ class TransferSettings:
             raise BadUsage(
                 f"--alpha needs an output ending in .mov or .webm, or a folder for PNG files, got '{self.output.name}'."
             )
+
+    @property
+    def driven_by_motion_file(self) -> bool:
+        return self.driving.suffix.lower() == MOTION_SUFFIX
 
     @property
     def background_kind(self) -> BackgroundKind:
@@ -185,7 +186,8 @@ class TransferSettings:
 
         for photo in self.sources:
             check_input(photo, "photo")
-        check_input(self.driving, "driving video", folder_ok=True)
+        kind = "motion file" if self.driven_by_motion_file else "driving video"
+        check_input(self.driving, kind, folder_ok=not self.driven_by_motion_file)
         if self.background_path is not None:
             check_input(self.background_path, "background picture (no known colour has that name)")
         check_output(self.output, self.alpha, inputs=self.input_paths)

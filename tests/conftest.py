@@ -1,4 +1,4 @@
-"""Before anything imports NumPy: one BLAS thread, as the command line has it; its spinning threads slow small systems manyfold."""
+"""Before anything imports NumPy: one BLAS thread, as on the command line; spinning threads slow small systems manyfold."""
 
 from motionimit.runtime import calm_blas, quiet_native_logs
 

@@ -17,7 +17,7 @@ from ..geometry.camera import Camera
 from ..pose.matting import foreground_colors
 from ..types import BodyParams
 from .background import clean_background
-from .labels import close_holes, label_matte
+from .labels import close_holes, label_matte, region_map
 from .layers import SKIRT, build_layers
 from .posed import pose_body
 from .shell import part_shells, skirt_shells
@@ -35,12 +35,14 @@ class Avatar:
     surface: Surface
     layers: Tensor  # [L, h, w, 4] uint8 RGBA, straight alpha
     known: Tensor  # [L, h, w] bool: shown by the photo, not filled
+    regions: Tensor  # [h, w] int32, `body.parts.Region` of the photo's pixels, -1 off the person: the parsing map
     params: BodyParams  # the source's own shape, pose and camera; T = 1; camera of the output's size
     background: Tensor  # [H, W, 3] float32, 0..1, at the output's size
 
     def __post_init__(self) -> None:
         axes = check_shape("layers", self.layers, ("L", "h", "w", 4))
         check_shape("known", self.known, ("L", "h", "w"), axes)
+        check_shape("regions", self.regions, ("h", "w"), axes)
         check_shape("background", self.background, ("H", "W", 3))
 
 
@@ -57,7 +59,8 @@ def build_avatar(rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: 
     body = pose_body(model, params, camera)
     alpha = close_holes(body, alpha)
     colors = foreground_colors((texture * 255).round().astype(np.uint8), alpha) / 255
-    layers = build_layers(body, colors, alpha, label_matte(body, colors, alpha))
+    label = label_matte(body, colors, alpha)
+    layers = build_layers(body, colors, alpha, label)
     rows = np.flatnonzero((alpha > 0.5).any(1))
     cell_px = max(2.0, (rows[-1] - rows[0] + 1) / CELLS_PER_HEIGHT)
     weights = model.weights.float()
@@ -68,6 +71,7 @@ def build_avatar(rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: 
         surface=join([*shells, underlay(body, model, layers.rgba[..., 3])]),
         layers=torch.from_numpy((layers.rgba * 255).round().astype(np.uint8)),
         known=torch.from_numpy(layers.known),
+        regions=torch.from_numpy(region_map(body, label, alpha)),
         params=BodyParams(params.rotations, params.betas, params.translation_m, params.camera.resized(*size_px)),
         background=torch.from_numpy(clean_background(small, small_matte)),
     )

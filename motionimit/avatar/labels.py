@@ -45,6 +45,17 @@ def label_matte(body: PosedBody, rgb: np.ndarray, matte: np.ndarray) -> np.ndarr
     return np.where(doubtful, cv2.medianBlur(label.astype(np.uint8), 5), nearest).astype(np.int32)
 
 
+def region_map(body: PosedBody, label: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """[h, w] int, the `Region` at every pixel of the person, -1 elsewhere: that of the nearest visible body of the pixel's part."""
+    out = np.full(label.shape, -1, np.int32)
+    for part in Part:
+        visible, own = body.label == part, (label == part) & (matte > 0.5)
+        if visible.any() and own.any():
+            index, _ = nearest_index(visible)
+            out[own] = body.region.reshape(-1)[index[own]]
+    return out
+
+
 def close_holes(body: PosedBody, matte: np.ndarray) -> np.ndarray:
     """The matte [h, w] without holes on the bare body: braces or a print in the wall's colour are no windows into the room.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ..errors import BadInput
 from ..geometry.camera import Camera
 from ..geometry.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from ..media.paths import check_input, shown, whole_file
+from ..media.timing import frame_number
 from ..types import BETAS, JOINTS, BodyParams
 from .glb import write_glb
 from .loading import read_npz
@@ -33,6 +34,23 @@ class Motion:
     fps: Fraction
     gender: str = "neutral"
     extra: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def frames(self) -> int:
+        return len(self.params.rotations)
+
+    def part(self, start_s: float = 0.0, duration_s: float | None = None, max_frames: int | None = None) -> Motion:
+        """The frames that a `VideoReader` with these limits would give. Raises `BadInput` for a start behind the end."""
+        first = frame_number(start_s, self.fps)
+        if first >= self.frames:
+            length_s = float(self.frames / self.fps)
+            raise BadInput(
+                f"The start at {start_s:.2f} s lies behind the end of {length_s:.2f} s of the motion; choose an earlier --start."
+            )
+        limits = [max_frames, None if duration_s is None else max(1, frame_number(duration_s, self.fps))]
+        kept = slice(first, min([first + n for n in limits if n is not None], default=None))
+        p = self.params
+        return replace(self, params=BodyParams(p.rotations[kept], p.betas, p.translation_m[kept], p.camera))
 
 
 def write_motion(

@@ -29,6 +29,7 @@ _LIMBS = (
     (24, 26, 0.03),
     (26, 28, 0.016),
 )
+_BORNE_OUT = 0.35  # mean of the mask along a limb below which its landmarks are mistaken
 _SEARCH_PX = 1280  # people are searched at this long side; landmarks come from the full picture
 
 
@@ -72,11 +73,12 @@ def _mask(
     height, width = rgb.shape[:2]
     own = paste(detection.mask, detection.roi, width, height)
     second = _anybody(rgb, detector, detection, box)
-    if second is None:
-        return np.maximum(own, _bones(detection, width, height, float(box[3] - box[1])))
     tall = float(box[3] - box[1])
-    bones = _bones(detection, width, height, tall)
-    limbs = cv2.GaussianBlur(_bones(detection, width, height, tall, 2.5), (0, 0), max(0.008 * tall, 0.5))
+    if second is None:
+        return np.maximum(own, _bones(detection, own, tall))
+    seen = np.maximum(own, second)
+    bones = _bones(detection, seen, tall)
+    limbs = cv2.GaussianBlur(_bones(detection, seen, tall, 2.5), (0, 0), max(0.008 * tall, 0.5))
     fused = np.maximum(0.42 * own + 0.58 * second, own * limbs)
     for other in people:
         if not same_person(other.detection, detection) and _overlap(other.box_px, box):
@@ -88,10 +90,11 @@ def _belongs_to(other: Person, bones: np.ndarray, width: int, height: int) -> np
     """[H, W] float32: 1 where another person's mask lies nearer to their bones than to `bones`, which are the wanted person's."""
     if other.detection.mask is None:
         return np.zeros((height, width), np.float32)
-    theirs = _bones(other.detection, width, height, other.height_px)
+    mask = paste(other.detection.mask, other.detection.roi, width, height)
+    theirs = _bones(other.detection, mask, other.height_px)
     to_own, to_theirs = (cv2.distanceTransform((b < 0.5).astype(np.uint8), cv2.DIST_L2, 3) for b in (bones, theirs))
     nearer = np.clip(0.5 + (to_own - to_theirs) / (0.04 * other.height_px), 0, 1)
-    return (paste(other.detection.mask, other.detection.roi, width, height) * nearer).astype(np.float32)
+    return (mask * nearer).astype(np.float32)
 
 
 def _anybody(rgb: np.ndarray, detector: PoseDetector, detection: Detection, box: np.ndarray) -> np.ndarray | None:
@@ -113,16 +116,18 @@ def _anybody(rgb: np.ndarray, detector: PoseDetector, detection: Detection, box:
     return out
 
 
-def _bones(detection: Detection, width: int, height: int, tall: float, thick: float = 1.0) -> np.ndarray:
-    """[height, width] float32: 0.92 on the torso and along the limbs whose ends are both seen well; at `thick` 1 thinner than
-    any limb, at 2.5 about as thick as limbs are."""
-    canvas = np.zeros((height, width), np.uint8)
+def _bones(detection: Detection, mask: np.ndarray, tall: float, thick: float = 1.0) -> np.ndarray:
+    """[H, W] float32: 0.92 on the torso and along the limbs whose ends are both seen well and that the mask [H, W] bears out
+    on average; at `thick` 1 thinner than any limb, at 2.5 about as thick as limbs are."""
+    canvas = np.zeros(mask.shape, np.uint8)
     joints = detection.joints_px
     if detection.confidence[_TORSO].min() > 0.6:
         hull = joints[_TORSO].mean(0) + (joints[_TORSO] - joints[_TORSO].mean(0)) * 0.8
         cv2.fillConvexPoly(canvas, np.round(hull).astype(np.int32), 255)
     for a, b, thickness in _LIMBS:
-        if min(detection.confidence[a], detection.confidence[b]) > 0.7:
+        along = joints[a] + (joints[b] - joints[a]) * np.linspace(0, 1, 24)[:, None]
+        x, y = (np.clip(along[:, k].astype(int), 0, mask.shape[1 - k] - 1) for k in (0, 1))
+        if min(detection.confidence[a], detection.confidence[b]) > 0.7 and mask[y, x].mean() > _BORNE_OUT:
             ends = (tuple(int(v) for v in joints[a]), tuple(int(v) for v in joints[b]))
             cv2.line(canvas, *ends, 255, max(round(thickness * thick * tall), 1))
     return canvas.astype(np.float32) * (0.92 / 255)

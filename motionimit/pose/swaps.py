@@ -18,8 +18,8 @@ from .detector import LEFT_RIGHT
 _BODY = np.array([11, 13, 15, 23, 25, 27, 31])  # left landmarks; their twins are the right ones
 _ARMS = np.array([13, 15, 19])
 _LEGS = np.array([25, 27, 31])
-# A kink costs up to 4, so mirrored stretches beyond about a second (of limbs: a fifth) are believed.
-_BODY_PRIOR_PER_S, _LIMB_PRIOR_PER_S = 3.0, 12.0
+# A kink costs up to 4, so mirrored stretches beyond about a second (of legs: 0.4 s, of arms: 0.2 s) are believed.
+_BODY_PRIOR_PER_S, _LEGS_PRIOR_PER_S, _ARMS_PRIOR_PER_S = 3.0, 6.0, 12.0
 _CAP = 1.0  # torso lengths or half metres: beyond, all jumps are alike
 
 
@@ -33,8 +33,8 @@ def repair_swaps(px: np.ndarray, metres: np.ndarray, confidence: np.ndarray, val
     _exchange((px, metres, confidence), frames[body], np.arange(33))
     metres[frames[body], :, 2] *= -1
     changed[frames[body]] = True
-    for left, members in ((_ARMS, np.arange(13, 23)), (_LEGS, np.arange(25, 33))):
-        limb = _mirrored_frames(px[frames], metres[frames], confidence[frames], left, _LIMB_PRIOR_PER_S / fps, depth=1.0)
+    for left, members, prior in ((_ARMS, np.arange(13, 23), _ARMS_PRIOR_PER_S), (_LEGS, np.arange(25, 33), _LEGS_PRIOR_PER_S)):
+        limb = _mirrored_frames(px[frames], metres[frames], confidence[frames], left, prior / fps, depth=1.0)
         _exchange((px, metres, confidence), frames[limb], members)
         changed[frames[limb]] = True
     _interpolate(metres, frames[~body], frames[body])

@@ -22,6 +22,7 @@ __all__ = ["track_person", "track_photo"]
 
 _CUT_SURE, _CUT_MAYBE = 0.8, 0.32  # `CutDetector.change`: ordinary motion stays below .3, hard cuts reach 1 to 6
 _MIN_SCORE = 0.35
+_CLOTHES_EVERY = 4  # frames between looks at the clothes of somebody alone
 
 
 @dataclass(slots=True)
@@ -48,13 +49,13 @@ class _Target:
         size = abs(np.log2(max(side, 1e-3))) / (1.0 if self.missing < 3 else 1.5)
         return float(max(moved / (max(self.torso_px, 1.0) * patience), size))
 
-    def follow(self, detection: Detection, clothes: Clothes, alone: bool) -> None:
+    def follow(self, detection: Detection, clothes: Clothes | None, alone: bool) -> None:
         """Take the detection as the person's; clothes are learnt only while nobody else is near who could lend theirs."""
         moved = detection.joints_px[23:25].mean(0) - self.detection.joints_px[23:25].mean(0)
         self.speed_px = 0.5 * self.speed_px + 0.5 * moved / (self.missing + 1)
         self.torso_px += 0.2 * (torso_px(detection.joints_px) - self.torso_px)
-        if alone:
-            self.clothes = self.clothes.blended(clothes, 0.05)
+        if alone and clothes is not None:
+            self.clothes = self.clothes.blended(clothes, 0.05 * _CLOTHES_EVERY)
         self.detection, self.missing = detection, 0
 
 
@@ -90,13 +91,13 @@ class _Tracker:
             if change > _CUT_SURE and index:
                 self._cut(index)
             return self._acquire(index, rgb)
-        seen = self._continue(rgb)
+        seen = self._continue(rgb, dressed=bool(self.rivals) or index % _CLOTHES_EVERY == 0)
         if change > _CUT_MAYBE and index and self._is_cut(change, seen):
             self._cut(index)
             return self._acquire(index, rgb)
         if self.rivals.due(index, self.scan_every, self.target.detection.next_roi):
             self.rivals.scan(index, rgb, self.detector, seen[0] if seen else self.target.detection)
-        if seen is None or self.rivals.claims(seen[1], self.target.clothes):
+        if seen is None or (seen[1] is not None and self.rivals.claims(seen[1], self.target.clothes)):
             seen = self._recover(rgb)
         if seen is None:
             self.target.missing += 1
@@ -104,17 +105,17 @@ class _Tracker:
         self.target.follow(*seen, alone=not self.rivals.near(seen[0].next_roi))
         return seen[0]
 
-    def _continue(self, rgb: np.ndarray) -> tuple[Detection, Clothes] | None:
-        """Look where the person should be; None if nobody plausible is there."""
+    def _continue(self, rgb: np.ndarray, dressed: bool) -> tuple[Detection, Clothes | None] | None:
+        """Look where the person should be; None if nobody plausible is there. Their clothes too if `dressed`."""
         assert self.target is not None
         if self.target.missing > 3:
             return None
         detection = self.detector.detect(rgb, self.target.window())
         if detection is None or plausibility(detection) < _MIN_SCORE or self.target.strangeness(detection) >= 1:
             return None
-        return detection, clothes_of(rgb, detection)
+        return detection, clothes_of(rgb, detection) if dressed else None
 
-    def _is_cut(self, change: float, seen: tuple[Detection, Clothes] | None) -> bool:
+    def _is_cut(self, change: float, seen: tuple[Detection, Clothes | None] | None) -> bool:
         """A flash of light changes the frame but not the pose; a jump cut changes the pose more than the frame."""
         assert self.target is not None
         if seen is None:
@@ -162,14 +163,14 @@ class _Tracker:
         self.target = _Target(detection, clothes_of(rgb, detection), torso_px(detection.joints_px), np.zeros(2))
         return detection
 
-    def _recover(self, rgb: np.ndarray) -> tuple[Detection, Clothes] | None:
+    def _recover(self, rgb: np.ndarray) -> tuple[Detection, Clothes | None] | None:
         """Search the neighbourhood and the whole frame; take the candidate most like the person. Rarer the longer they are
         gone."""
         target = self.target
         assert target is not None
         if target.missing > 8 and target.missing % 3:
             return None
-        best: tuple[Detection, Clothes] | None = None
+        best: tuple[Detection, Clothes | None] | None = None
         lowest = 1.0
         for roi in self._candidates(rgb, target):
             person = look(rgb, self.detector, roi)

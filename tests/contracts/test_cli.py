@@ -123,6 +123,8 @@ BAD_USAGE = {
     "output is the photo": ["transfer", "photo.jpg", "dance.mp4", "-o", "./dance.mp4"],
     "alpha in mp4": ["transfer", "photo.jpg", "dance.mp4", "--alpha", "-o", "out.mp4"],
     "alpha with a background": ["transfer", "photo.jpg", "dance.mp4", "--alpha", "--background", "white"],
+    "motion file beside": ["transfer", "photo.jpg", "m.npz", "--side-by-side"],
+    "motion file behind": ["transfer", "photo.jpg", "m.npz", "--background", "driving"],
     "alpha beside": ["transfer", "photo.jpg", "dance.mp4", "--alpha", "--side-by-side"],
     "report kind": ["transfer", "photo.jpg", "dance.mp4", "--report", "report.txt"],
     "fit output kind": ["fit", "dance.mp4", "-o", "motion.pkl"],

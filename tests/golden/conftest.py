@@ -1,4 +1,4 @@
-"""Shared by the end-to-end tests: the real command line, small inputs cut from the shipped samples, and what a failure must look like."""
+"""Shared by the end-to-end tests: the real command line, small inputs cut from the samples, what a failure must look like."""
 
 from __future__ import annotations
 

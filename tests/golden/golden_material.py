@@ -140,7 +140,8 @@ def heard(path: Path) -> tuple[int, np.ndarray]:
 
 def psnr_db(a: np.ndarray, b: np.ndarray) -> float:
     """Of two uint8 pictures."""
-    return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b.astype(float)) ** 2)))
+    error = np.mean((a.astype(float) - b.astype(float)) ** 2)
+    return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 
 def listing(folder: Path) -> dict[str, bytes | None]:

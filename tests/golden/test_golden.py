@@ -17,6 +17,7 @@ SIZE_PX, FRAMES = 256, 9
 REPORT_KEYS = {"frames", "fps", "size", "wall_s", "source_s", "driver_s", "seconds", "peak_rss_mb", "fit", "warnings"}
 REPORT_KEYS |= {"version", "settings", "output"}
 PEAK_RSS_MB = 2000
+FEET = 0.95  # where the sample photo has them, as a share of its height
 REPROJECTION_PCT, MASK_IOU = 0.8, 0.8
 SELF_PSNR_DB, SELF_PERSON_PSNR_DB, GAIN_DB = 36.0, 30.0, 6.0  # measured 40.7, 34.7, 9.5
 
@@ -86,6 +87,8 @@ def test_the_person_is_in_every_frame_and_the_background_stands_still(
     assert len(alpha) == len(frames)
     assert share.min() > 0.08, f"the person covers {share.min():.3f} of a frame"
     assert share.max() < 1.3 * share.min(), f"the person's area jumps between {share.min():.3f} and {share.max():.3f}"
+    feet = np.array([np.flatnonzero((a > 0.5).any(1))[-1] for a in alpha]) / alpha.shape[1]
+    assert np.abs(feet - FEET).max() < 0.03, f"feet at {feet} of the height, the photo's stand at {FEET}"
     rows = np.argwhere(alpha.max((0, 2)) > 0.5).ravel()
     assert rows[-1] - rows[0] > 0.5 * alpha.shape[1], "the person fills less than half of the height"
     away = np.stack([np.asarray(Image.fromarray(a > 0.01).convert("L").reduce(8)) for a in alpha]).max(0) == 0

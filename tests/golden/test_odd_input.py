@@ -14,15 +14,34 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from golden_material import FPS, dance_frames, folder_pictures, heard, listing, pictures, sample_photo, save_photo, save_video
+import torch
+from golden_material import (
+    FPS,
+    dance_frames,
+    folder_pictures,
+    heard,
+    listing,
+    pictures,
+    psnr_db,
+    sample_photo,
+    save_photo,
+    save_video,
+)
 from golden_material import video_rate as rate
 from PIL import Image
+
+from motionimit.body.export import read_motion, write_motion
+from motionimit.errors import BadInput
+from motionimit.geometry.camera import Camera
+from motionimit.geometry.rotation import axis_angle_to_matrix
+from motionimit.media.reader import VideoReader
+from motionimit.types import BodyParams
 
 SMALL = ("--size", "256", "--quiet")
 
 
 def test_one_frame_without_sound_under_difficult_names(command, tmp_path: Path) -> None:
-    folder = tmp_path / "Zoë's \"best\" clips – 踊り"
+    folder = tmp_path / 'Zoë\'s "best" clips · 踊り'
     folder.mkdir()
     photo = save_photo(folder / "-it's me, 100 % ☺.jpg", sample_photo())
     clip = save_video(folder / "one 'frame' #1 %05d é.mp4", dance_frames(1), sound=False)
@@ -49,7 +68,9 @@ def test_a_person_who_leaves_for_a_second_is_bridged_and_reported(
     assert "10" in said, f"nothing is said of ten frames without a person: {said}"
     share = (folder_pictures(tmp_path / "out")[..., 3] / 255).mean((1, 2))
     assert len(share) == 20
-    assert share.min() > 0.6 * np.median(share), f"the person shrinks from {np.median(share):.3f} to {share.min():.3f} of the frame"
+    assert share.min() > 0.6 * np.median(share), (
+        f"the person shrinks from {np.median(share):.3f} to {share.min():.3f} of the frame"
+    )
 
 
 def test_everything_shown_beside_a_part_of_a_driver_without_sound(command, material: Path, tmp_path: Path) -> None:
@@ -95,6 +116,33 @@ def test_fit(command, material: Path, tmp_path: Path) -> None:
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["frames"] == 9
     assert report["fit"]["mask_iou"] > 0.8
+
+
+def test_a_motion_file_drives_as_its_video_does(command, material: Path, tmp_path: Path) -> None:
+    assert command("fit", material / "dance.mp4", "-o", "m.npz", "--quiet") == 0
+    for name, driver in (("by file", tmp_path / "m.npz"), ("by video", material / "dance.mp4")):
+        assert command("transfer", material / "photo.jpg", driver, "-o", name, "--report", f"{name}.json", *SMALL) == 0
+    by_file, by_video = (folder_pictures(tmp_path / name) for name in ("by file", "by video"))
+    report = json.loads((tmp_path / "by file.json").read_text())
+    assert (report["frames"], report["fps"], report["fit"], report["warnings"]) == (9, "30000/1001", None, [])
+    alike = min(psnr_db(a, b) for a, b in zip(by_file, by_video, strict=True))
+    assert alike > 35, f"{alike:.1f} dB between a frame driven by the file and by its video"
+
+
+def test_a_part_of_a_motion_file_is_the_part_of_its_video(tmp_path: Path) -> None:
+    rotations = axis_angle_to_matrix(torch.randn(9, 24, 3, generator=torch.manual_seed(0)))
+    params = BodyParams(rotations, torch.zeros(10), torch.randn(9, 3), Camera.for_image(320, 240))
+    write_motion(tmp_path / "m.npz", params, FPS)
+    motion = read_motion(tmp_path / "m.npz")
+    clip = save_video(tmp_path / "v.mp4", [np.full((48, 64, 3), 20 * i, np.uint8) for i in range(9)], FPS, sound=False)
+    for span in ((0.0, None, None), (0.1, None, 4), (0.12, 0.1, None), (0.2, 9.0, 9), (0.0, 0.001, None)):
+        with VideoReader(clip, *span) as reader:
+            numbers = [round(float(frame.rgb.mean()) / 20) for frame in reader]
+        part = motion.part(*span)
+        assert torch.equal(part.params.rotations, motion.params.rotations[numbers]), f"{span}: frames {numbers} of the video"
+        assert part.frames == len(numbers)
+    with pytest.raises(BadInput, match="behind the end"):
+        motion.part(9.0)
 
 
 def test_ctrl_c_while_frames_are_written_leaves_the_earlier_result(

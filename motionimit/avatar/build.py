@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -55,10 +56,28 @@ def output_size(photo_size: tuple[int, int], long_side_px: int) -> tuple[int, in
 
 def build_avatar(rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: BodyModel, size_px: tuple[int, int]) -> Avatar:
     """rgb [H, W, 3] uint8 and matte [H, W] float32 of the photo, the body fitted to it, and the output's (width, height)."""
+    with ThreadPoolExecutor(1) as beside:  # the background needs nothing of the rest
+        background = beside.submit(_background, rgb, matte, size_px)
+        return _person(rgb, matte, params, model, size_px, background)
+
+
+def _background(rgb: np.ndarray, matte: np.ndarray, size_px: tuple[int, int]) -> Tensor:
+    small, small_matte = (cv2.resize(a, size_px, interpolation=cv2.INTER_AREA) for a in (rgb.astype(np.float32) / 255, matte))
+    return torch.from_numpy(clean_background(small, small_matte))
+
+
+def _person(
+    rgb: np.ndarray,
+    matte: np.ndarray,
+    params: BodyParams,
+    model: BodyModel,
+    size_px: tuple[int, int],
+    background: Future[Tensor],
+) -> Avatar:
     camera, texture, alpha = _texture_crop(rgb, matte, params.camera, size_px)
     body = pose_body(model, params, camera)
     alpha = close_holes(body, alpha)
-    colors = foreground_colors((texture * 255).round().astype(np.uint8), alpha) / 255
+    colors = foreground_colors((texture * 255 + 0.5).astype(np.uint8), alpha) / 255
     label = label_matte(body, colors, alpha)
     layers = build_layers(body, colors, alpha, label)
     rows = np.flatnonzero((alpha > 0.5).any(1))
@@ -66,14 +85,13 @@ def build_avatar(rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: 
     weights = model.weights.float()
     shells = [s for p in Part for s in part_shells(body, p, layers.rgba[p, ..., 3], weights, model.faces, cell_px)]
     shells += skirt_shells(body, layers.rgba[SKIRT, ..., 3], weights, model.faces, cell_px)
-    small, small_matte = (cv2.resize(a, size_px, interpolation=cv2.INTER_AREA) for a in (rgb.astype(np.float32) / 255, matte))
     return Avatar(
         surface=join([*shells, underlay(body, model, layers.rgba[..., 3])]),
-        layers=torch.from_numpy((layers.rgba * 255).round().astype(np.uint8)),
+        layers=torch.from_numpy((layers.rgba * 255 + 0.5).astype(np.uint8)),
         known=torch.from_numpy(layers.known),
         regions=torch.from_numpy(region_map(body, label, alpha)),
         params=BodyParams(params.rotations, params.betas, params.translation_m, params.camera.resized(*size_px)),
-        background=torch.from_numpy(clean_background(small, small_matte)),
+        background=background.result(),
     )
 
 

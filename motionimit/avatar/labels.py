@@ -46,7 +46,7 @@ def label_matte(body: PosedBody, rgb: np.ndarray, matte: np.ndarray) -> np.ndarr
 
 
 def region_map(body: PosedBody, label: np.ndarray, matte: np.ndarray) -> np.ndarray:
-    """[h, w] int, the `Region` at every pixel of the person, -1 elsewhere: that of the nearest visible body of the pixel's part."""
+    """[h, w] int, the `Region` at every pixel of the person, -1 elsewhere: that of the nearest visible body of its part."""
     out = np.full(label.shape, -1, np.int32)
     for part in Part:
         visible, own = body.label == part, (label == part) & (matte > 0.5)

@@ -59,5 +59,13 @@ def pose_body(model: BodyModel, params: BodyParams, camera: Camera) -> PosedBody
             ids = torch.where(view.face >= 0, index[view.face.clamp_min(0)] if len(index) else view.face, -1)
             views.append(Raster(ids, view.barycentric, view.depth_m))
         parts[part] = PartView(*views)
-    seen = [m.numpy().astype(np.int32) for m in (label, region)]
-    return PosedBody(camera, screen, transforms, rest, *seen, whole.depth_m.numpy(), parts)
+    return PosedBody(
+        camera,
+        screen,
+        transforms,
+        rest,
+        label.numpy().astype(np.int32),
+        region.numpy().astype(np.int32),
+        whole.depth_m.numpy(),
+        parts,
+    )

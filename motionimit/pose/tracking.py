@@ -20,7 +20,7 @@ from .roi import Roi
 
 __all__ = ["track_person", "track_photo"]
 
-_CUT_SURE, _CUT_MAYBE = 0.8, 0.32  # `CutDetector.change`: ordinary motion stays below .3, hard cuts reach 1 to 6
+_CUT_SURE, _CUT_MAYBE = 0.8, 0.27  # `CutDetector.change`: ordinary motion stays below .3, hard cuts reach 1 to 6
 _MIN_SCORE = 0.35
 _CLOTHES_EVERY = 4  # frames between looks at the clothes of somebody alone
 
@@ -122,7 +122,7 @@ class _Tracker:
             return change > _CUT_SURE
         jump = np.linalg.norm(seen[0].joints_px - self.target.detection.joints_px - self.target.speed_px, axis=-1)
         moved = float((jump * seen[0].confidence).sum() / max(seen[0].confidence.sum(), 1e-6)) / self.target.torso_px
-        return moved > (0.25 if change > _CUT_SURE else 0.6)
+        return moved > max(0.25, 0.11 / change)
 
     def _cut(self, index: int) -> None:
         if self.target is not None:

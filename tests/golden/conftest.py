@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from golden_material import dance_frames, listing, sample_photo, save_photo, save_video, scene_without_person
+from golden_material import SIZE_PX, dance_frames, listing, sample_photo, save_photo, save_video, scene_without_person
 
 DRIVER_FRAMES = 9
 
@@ -28,6 +29,17 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frames = dance_frames(DRIVER_FRAMES, every=3)
     save_video(folder / "dance.mp4", frames)
     Image.fromarray(frames[0]).save(folder / "first.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a plain run in a process of its own, as a user starts it: `out.mp4` and `report.json`."""
+    folder = tmp_path_factory.mktemp("golden")
+    arguments = ["transfer", material / "photo.jpg", material / "dance.mp4", "-o", "out.mp4", "--size", SIZE_PX]
+    command = [sys.executable, "-m", "motionimit_cli.main", *map(str, arguments), "--report", "report.json", "--quiet"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", ""), "a quiet run says nothing, nor do its libraries"
     return folder
 
 

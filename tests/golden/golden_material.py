@@ -17,6 +17,7 @@ RATE_HZ = 48_000
 CLICK_EVERY_S, CLICK_S, CLICK_HZ = 0.2, 0.005, 3000
 DRIVER_SIDE_PX = 400
 PHOTO_SIDE_PX = 420
+SIZE_PX = 256  # of results
 
 
 def dance_frames(count: int, every: int = 1, side_px: int = DRIVER_SIDE_PX) -> list[np.ndarray]:

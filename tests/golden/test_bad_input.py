@@ -13,7 +13,6 @@ import av
 import numpy as np
 import pytest
 from golden_material import dance_frames, on_canvas, sample_photo, save_photo, save_sound, save_video
-from PIL import Image
 
 SMALL = ("--size", "256")
 NOBODY = 65534
@@ -224,19 +223,4 @@ def test_a_full_disk(tiny_disk: Path, fails, inputs) -> None:
     inputs()
     (tiny_disk / "earlier.txt").write_bytes(b"x" * 40_000)
     assert "disk/out.mp4'; free some space" in fails("transfer", "photo.jpg", "dance.mp4", "-o", "disk/out.mp4", "--size", "512")
-    assert "disk/frames'; free some space" in fails("transfer", "photo.jpg", "dance.mp4", "-o", "disk/frames", *SMALL)
     assert "disk/o.mp4'; free some space" in fails("fit", "dance.mp4", "-o", "m.npz", "--overlay", "disk/o.mp4")
-    assert "disk/b.glb'; free some space" in fails("fit", "dance.mp4", "-o", "m.npz", "--mesh", "disk/b.glb")
-
-
-def test_pictures_of_the_driver_that_are_unreadable_are_left_out_and_reported(command, material: Path, tmp_path: Path) -> None:
-    """A folder of stills with one broken file: the one before stands in for it."""
-    folder = tmp_path / "stills"
-    folder.mkdir()
-    for number, rgb in enumerate(dance_frames(3)):
-        Image.fromarray(rgb).save(folder / f"{number}.png")
-    (folder / "1.png").write_bytes(b"nothing")
-    assert command("transfer", material / "photo.jpg", folder, "-o", "out.mp4", "--report", "r.json", *SMALL, "-q") == 0
-    text = (tmp_path / "r.json").read_text()
-    assert '"frames": 3' in text
-    assert "1.png" in text

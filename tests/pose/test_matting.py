@@ -65,6 +65,17 @@ def test_what_the_mask_cut_off_comes_back() -> None:
     assert kept > 0.7, f"{100 * kept:.0f} % of the cut hand came back"
 
 
+def test_cloth_of_nearly_the_walls_colour_is_opaque_inside() -> None:
+    rgb, alpha, _, box = _scene("plain")
+    light = np.full_like(rgb, (236, 228, 218))
+    cloth = (np.arange(SIZE)[:, None, None] > 200) & (np.arange(SIZE)[:, None, None] < 300) & (alpha > 0.5)[..., None]
+    mask = _coarse(alpha)
+    mask[200:300] *= 0.65
+    matte = refine_matte(np.where(cloth, light, rgb), mask, box)
+    inside = matte[215:285, 165:235]
+    assert inside.min() > 0.95, f"alpha inside goes down to {inside.min():.2f}, in the mean {inside.mean():.2f}"
+
+
 def test_nothing_is_added_beyond_the_band() -> None:
     """A second thing of the person's own colour, 10 % of their height away, stays out."""
     rgb, alpha, person, box = _scene("plain")

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripted import BLUE, GREEN, RED, ScriptedDetector, frame
+from scripted import BLUE, GREEN, RED, ScriptedDetector, frame, skeleton
 
 from motionimit.errors import BadInput
 from motionimit.pose.detector import Detection
 from motionimit.pose.people import choose, find_people, plausibility
-from motionimit.pose.photo import _unturned, track_photo
+from motionimit.pose.photo import _bones, _unturned, track_photo
 from motionimit.pose.roi import Roi
 from motionimit.types import Photo
 
@@ -74,3 +74,16 @@ def test_the_photos_own_matte_is_used_as_it_is() -> None:
 def test_a_small_person_in_a_photo_is_refused_with_both_numbers() -> None:
     with pytest.raises(BadInput, match=r"^The person in 'photo.jpg' is only \d+ px tall, at least 128 px are needed"):
         track_photo(_photo(frame([(RED, 150, 60)], tall=90)), ScriptedDetector())
+
+
+def test_a_limb_that_the_mask_does_not_bear_out_adds_nothing_to_it() -> None:
+    window = Roi((100.0, 120.0), 240.0)
+    joints = (skeleton() * (100, 200) + (50, 20)).astype(np.float32)
+    person = Detection(joints, np.zeros((33, 3), np.float32), np.ones(33, np.float32), window, window)
+    whole, shinless = np.ones((240, 200), np.float32), np.ones((240, 200), np.float32)
+    shinless[int(joints[25, 1]) + 6 :, :100] = 0
+    knee_to_ankle = tuple(int(v) for v in joints[[25, 27]].mean(0))[::-1]
+    other_shin = tuple(int(v) for v in joints[[26, 28]].mean(0))[::-1]
+    assert _bones(person, whole, 200)[knee_to_ankle] > 0.9
+    assert _bones(person, shinless, 200)[knee_to_ankle] == 0
+    assert _bones(person, shinless, 200)[other_shin] > 0.9

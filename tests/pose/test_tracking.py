@@ -97,6 +97,13 @@ def test_black_frames_before_another_place_stay_a_cut() -> None:
     assert abs(float(centre_x(track)[20]) - 130) < 2
 
 
+def test_a_jump_within_one_place_is_a_cut() -> None:
+    images = [frame([(RED, 100 + 2 * t + (60 if t >= 15 else 0), 40)], noise=t) for t in range(30)]
+    track = track_person(clip(images), FPS, ScriptedDetector())
+    assert track.cuts == (15,), track.cuts
+    assert track.valid.all()
+
+
 def test_a_flash_of_light_is_no_cut() -> None:
     images = _walk(30)
     bright = np.clip(images[14].astype(int) + 90, 0, 255).astype(np.uint8)

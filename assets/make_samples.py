@@ -187,17 +187,8 @@ def poster(rng: np.random.Generator, colors: tuple[str, ...]) -> np.ndarray:
         if k % 3 == 2:
             cv2.rectangle(image, center, (center[0] + radius, center[1] + radius // 3), ink, -1, cv2.LINE_AA)
         else:
-            cv2.ellipse(
-                image,
-                center,
-                (radius, radius),
-                float(rng.integers(4) * 90),
-                0,
-                float(rng.choice([180, 270, 360])),
-                ink,
-                -1,
-                cv2.LINE_AA,
-            )
+            turn, sweep = float(rng.integers(4) * 90), float(rng.choice([180, 270, 360]))
+            cv2.ellipse(image, center, (radius, radius), turn, 0, sweep, ink, -1, cv2.LINE_AA)
     return image
 
 

@@ -13,7 +13,8 @@ SURE_M = 0.01  # up to this far outside the bare body the nearest part owns a pi
 SOFT_M = 0.06  # beyond, this much more distance weighs as much as one e-fold in colour likelihood ..
 COLOR_WEIGHT = 0.5  # .. times this
 BINS = 10
-HOLE_ALPHA, HOLE_COVERED = 0.9, 0.8  # what counts as a hole, and the share of it that the bare body must lie under
+HOLE_ALPHA = 0.9  # below this there is a hole; it is closed where one part lies under more than ..
+HOLE_COVERED, HOLE_RIM = 0.8, 0.65  # .. these shares of it and of its rim
 
 
 def label_matte(body: PosedBody, rgb: np.ndarray, matte: np.ndarray) -> np.ndarray:
@@ -59,17 +60,20 @@ def region_map(body: PosedBody, label: np.ndarray, matte: np.ndarray) -> np.ndar
 def close_holes(body: PosedBody, matte: np.ndarray) -> np.ndarray:
     """The matte [h, w] without holes on the bare body: braces or a print in the wall's colour are no windows into the room.
 
-    A hole is closed where the surrounding matte encloses it and the fitted body lies under most of it; the gap between an arm and
-    the waist stays open.
+    A hole is closed where the matte encloses it and one part of the fitted body lies under it and its rim; the gap between an arm
+    and the waist stays open.
     """
     open_ = (matte < HOLE_ALPHA).astype(np.uint8)
     count, number = cv2.connectedComponents(open_, connectivity=4)
-    area = np.bincount(number.ravel(), minlength=count)
-    covered = np.bincount(number.ravel(), weights=(body.label >= 0).ravel(), minlength=count)
     border = np.unique(np.concatenate((number[0], number[-1], number[:, 0], number[:, -1])))
-    closed = covered > HOLE_COVERED * np.maximum(area, 1)
-    closed[border] = closed[0] = False  # 0 is the person
-    holes = closed[number].astype(np.uint8)
+    holes = np.zeros(matte.shape, np.uint8)
+    for hole in np.setdiff1d(np.arange(1, count), border):
+        inside = number == hole
+        rim = (cv2.dilate(inside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & ~inside
+        under = body.label[inside]
+        part = np.bincount(under[under >= 0], minlength=1).argmax()
+        if (under == part).mean() > HOLE_COVERED and (body.label[rim] == part).mean() > HOLE_RIM:
+            holes[inside] = 1
     return np.maximum(matte, cv2.GaussianBlur(cv2.dilate(holes, np.ones((5, 5), np.uint8)).astype(np.float32), (0, 0), 0.7))
 
 

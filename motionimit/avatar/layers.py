@@ -15,7 +15,7 @@ from ..body.parts import Part
 from .fill import distance_to, nearest_index, push_pull
 from .hair import head_from_behind
 from .inpaint import inpaint
-from .posed import PosedBody
+from .posed import PartView, PosedBody
 from .skirt import find_skirt
 
 HEAD_BACK = len(Part)  # the head as seen from behind: hair where the photo shows the face
@@ -25,6 +25,8 @@ OCCLUSION_STEP_M = 0.04  # a part this much behind the visible one is hidden by 
 HIDDEN_SHARE, MANY_PX = 0.02, 400  # a layer with more than this share hidden, and enough pixels to learn from, is patched
 _ARMS = (Part.LEFT_ARM, Part.RIGHT_ARM)
 OVERLAP_OF_HEIGHT = 0.012  # how far joined parts run under each other, as a share of the person's height
+
+SEAM_REACH = 3.0  # .. and so many times this far from the seam of their meshes
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _part_alpha(
     own = (label == part) & (matte > 0.02)
     front = body.parts[part].front.depth_m.numpy()
     distance = distance_to(own)
-    ramp = np.clip(1.5 - distance / reach, 0, 1) * _joined(part, label, front, visible_depth)
+    ramp = np.clip(1.5 - distance / reach, 0, 1) * _joined(body.parts[part], part, label, visible_depth, reach)
     indicator = np.maximum(cv2.GaussianBlur(own.astype(np.float32), (0, 0), 0.7), ramp)
     hidden = np.isfinite(front) & (label != part) & (front > visible_depth + OCCLUSION_STEP_M) & (matte > 0.5)
     under = cv2.GaussianBlur(cv2.dilate(hidden.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 0.7)
@@ -111,13 +113,22 @@ def _part_alpha(
     return np.maximum(indicator * matte, under * (matte > 0.5) * (label != part)), seen
 
 
-def _joined(part: Part, label: np.ndarray, front: np.ndarray, visible_depth: np.ndarray) -> np.ndarray:
-    """[h, w] bool: pixels of a neighbouring part that continue this one without a depth step. Limbs, head join the trunk only."""
+def _joined(view: PartView, part: Part, label: np.ndarray, visible_depth: np.ndarray, reach: float) -> np.ndarray:
+    """[h, w] bool: pixels of a neighbouring part that continue this one, near the seam of the two and without a depth step.
+
+    Limbs and head join the trunk only. An arm that hangs beside the trunk touches it in the picture alone.
+    """
     neighbour = (label != part) if part == Part.TRUNK else (label == Part.TRUNK)
+    front = view.front.depth_m.numpy()
     if not np.isfinite(front).any():
         return np.zeros(label.shape, bool)
     index, _ = nearest_index(np.isfinite(front))
-    return neighbour & (np.abs(front.reshape(-1)[index] - visible_depth) < OCCLUSION_STEP_M)
+    seam = np.zeros(label.shape, bool)
+    column, row = np.floor(view.seam_px).astype(int).T
+    inside = (column >= 0) & (row >= 0) & (column < label.shape[1]) & (row < label.shape[0])
+    seam[row[inside], column[inside]] = True
+    near = distance_to(seam) < SEAM_REACH * reach
+    return neighbour & near & (np.abs(front.reshape(-1)[index] - visible_depth) < OCCLUSION_STEP_M)
 
 
 def _fill_unseen_limbs(rgba: np.ndarray, known: np.ndarray) -> None:

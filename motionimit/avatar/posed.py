@@ -21,6 +21,7 @@ class PartView:
 
     front: Raster  # nearest surface that faces the camera
     back: Raster  # nearest surface that faces away
+    seam_px: np.ndarray  # [n, 2] where its mesh joins that of other parts, texture pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def pose_body(model: BodyModel, params: BodyParams, camera: Camera) -> PosedBody
             view = rasterize(screen, faces[index], camera.size_px)
             ids = torch.where(view.face >= 0, index[view.face.clamp_min(0)] if len(index) else view.face, -1)
             views.append(Raster(ids, view.barycentric, view.depth_m))
-        parts[part] = PartView(*views)
+        parts[part] = PartView(views[0], views[1], _seam(faces, of_part, screen))
     return PosedBody(
         camera,
         screen,
@@ -69,3 +70,11 @@ def pose_body(model: BodyModel, params: BodyParams, camera: Camera) -> PosedBody
         whole.depth_m.numpy(),
         parts,
     )
+
+
+def _seam(faces: Tensor, of_part: Tensor, screen: Tensor) -> np.ndarray:
+    """[n, 2] pixel positions of the vertices that faces [F, 3] of a part ([F] bool) share with others."""
+    inside, outside = (torch.zeros(len(screen), dtype=torch.bool) for _ in range(2))
+    inside[faces[of_part].reshape(-1)] = True
+    outside[faces[~of_part].reshape(-1)] = True
+    return screen[inside & outside, :2].float().numpy()

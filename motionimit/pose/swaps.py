@@ -18,7 +18,7 @@ from .detector import LEFT_RIGHT
 _BODY = np.array([11, 13, 15, 23, 25, 27, 31])  # left landmarks; their twins are the right ones
 _ARMS = np.array([13, 15, 19])
 _LEGS = np.array([25, 27, 31])
-# A kink costs up to 4, so mirrored stretches beyond about a second (of legs: 0.4 s, of arms: 0.2 s) are believed.
+# Labels that change cost up to 4 at each end, so mirrored stretches beyond 2.7 s (legs 1.3 s, arms 0.7 s) are always believed.
 _BODY_PRIOR_PER_S, _LEGS_PRIOR_PER_S, _ARMS_PRIOR_PER_S = 3.0, 6.0, 12.0
 _CAP = 1.0  # torso lengths or half metres: beyond, all jumps are alike
 

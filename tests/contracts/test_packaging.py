@@ -44,8 +44,11 @@ def test_every_module_of_the_tree_is_in_the_wheel(wheel: zipfile.ZipFile) -> Non
 
 
 def test_data_files_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:
-    data = {str(p.relative_to(ROOT)) for p in (ROOT / "motionimit").rglob("data/*") if p.is_file() and p.suffix != ".pyc"}
-    assert not data - set(wheel.namelist()), f"data not packaged: {sorted(data - set(wheel.namelist()))}"
+    names = set(wheel.namelist())
+    assert {"motionimit/data/open_body.npz", "motionimit/py.typed"} <= names
+    files = [p for p in (ROOT / "motionimit").rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    missing = {str(p.relative_to(ROOT)) for p in files} - names
+    assert not missing, f"not packaged (see [tool.setuptools.package-data]): {sorted(missing)}"
 
 
 def test_the_unpacked_wheel_runs_by_itself(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
@@ -67,6 +70,7 @@ def test_nothing_else_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     for info in wheel.infolist():
         name = info.filename
         assert name.split("/")[0] in ("motionimit", "motionimit_cli") or ".dist-info/" in name, name
+        assert not name.rsplit("/", 1)[-1].startswith(("test_", "conftest")), f"tests are not for users: {name}"
         assert not name.lower().endswith((".pkl", ".pickle", ".pt", ".pth")), f"pickles execute code on loading: {name}"
         assert "smpl_" not in name.lower(), f"SMPL files must not be shipped: {name}"
     megabytes = sum(i.compress_size for i in wheel.infolist()) / 1e6

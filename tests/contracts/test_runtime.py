@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from motionimit.errors import BadUsage
-from motionimit.runtime import StageClock, cache_dir, pick_device
+from motionimit.runtime import StageClock, cache_dir, pick_device, quiet_stderr
 
 
 def test_clock_adds_up_over_threads() -> None:
@@ -99,3 +100,37 @@ def test_cache_folder_falls_back_where_home_is_not_writable(tmp_path: Path, monk
     monkeypatch.delenv("MOTIONIMIT_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert cache_dir().is_dir()
+
+
+def test_native_messages_are_kept_back_and_the_channel_comes_back(capfd: pytest.CaptureFixture[str]) -> None:
+    """Two threads that overlap without nesting: whoever restored first would take the channel from the other, or for ever."""
+    first_in, second_in, first_out = threading.Event(), threading.Event(), threading.Event()
+
+    def first() -> None:
+        with quiet_stderr():
+            first_in.set()
+            second_in.wait(10)
+        first_out.set()
+
+    def second() -> None:
+        first_in.wait(10)
+        with quiet_stderr():
+            second_in.set()
+            first_out.wait(10)
+            os.write(2, b"noise from C++\n")
+
+    threads = [threading.Thread(target=f) for f in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.write(2, b"for the user\n")
+    assert capfd.readouterr().err == "for the user\n"
+
+
+def test_warp_starts_without_a_word(tmp_path: Path) -> None:
+    code = "from motionimit.runtime import init_warp; init_warp(); import os; os.write(2, b'end')"
+    environment = {**os.environ, "MOTIONIMIT_CACHE": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=True, timeout=100)
+    assert (result.stdout, result.stderr) == ("", "end")

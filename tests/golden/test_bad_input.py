@@ -16,7 +16,7 @@ from golden_material import dance_frames, on_canvas, sample_photo, save_photo, s
 
 SMALL = ("--size", "256")
 NOBODY = 65534
-TINY_DISK_KB = 64
+TINY_DISK_KB = 32
 
 
 def wall(height: int = 300, width: int = 240) -> np.ndarray:
@@ -221,6 +221,6 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk(tiny_disk: Path, fails, inputs) -> None:
     inputs()
-    (tiny_disk / "earlier.txt").write_bytes(b"x" * 40_000)
-    assert "disk/out.mp4'; free some space" in fails("transfer", "photo.jpg", "dance.mp4", "-o", "disk/out.mp4", "--size", "512")
+    (tiny_disk / "earlier.txt").write_bytes(b"x" * 24_000)
+    assert "disk/out.mp4'; free some space" in fails("transfer", "photo.jpg", "dance.mp4", "-o", "disk/out.mp4", *SMALL)
     assert "disk/o.mp4'; free some space" in fails("fit", "dance.mp4", "-o", "m.npz", "--overlay", "disk/o.mp4")

@@ -83,12 +83,13 @@ def test_a_body_taken_back_to_front_whose_legs_were_right_is_put_back(count: int
     assert np.abs(px - wanted).max() < 1e-6, f"off by {np.abs(px - wanted).max():.1f} px"
 
 
-def test_a_third_of_a_second_of_swapped_legs_in_a_stride_is_put_back() -> None:
-    px, metres, confidence, valid = _body(np.full(60, np.pi / 2))
-    for side, reach in ((np.array([25, 27, 29, 31]), 0.3), (np.array([26, 28, 30, 32]), -0.3)):
+def test_half_a_second_of_swapped_legs_in_a_stride_is_put_back() -> None:
+    px, metres, confidence, valid = _body(np.full(60, 0.9))
+    for side, reach in ((np.array([25, 27, 29, 31]), 0.05), (np.array([26, 28, 30, 32]), -0.05)):
         metres[:, side, 0] += reach
         px[:, side, 0] += reach * 300
-    wanted, bad, legs = px.copy(), slice(20, 29), np.arange(25, 33)
+    wanted, bad, legs = px.copy(), slice(20, 35), np.arange(25, 33)
     px[bad, legs], metres[bad, legs] = px[bad][:, LEFT_RIGHT[legs]], metres[bad][:, LEFT_RIGHT[legs]]
     repair_swaps(px, metres, confidence, valid, 30.0)
-    assert np.abs(px - wanted).max() < 1e-6, f"off by {np.abs(px - wanted).max():.1f} px"
+    off = np.abs(px - wanted)[:, legs].max()
+    assert off < 1e-6, f"legs are off by {off:.1f} px"

@@ -1,7 +1,8 @@
 """Patch-based inpainting: what the person hides is put together from patches of the visible surroundings.
 
 Multi-scale patch voting (Wexler, Shechtman, Irani 2007, "Space-Time Completion of Video"), PatchMatch search (Barnes 2009).
-Sources at the same height are preferred: floors, horizons and shelves run sideways through photos of standing people.
+Sources along the surroundings' own lines are preferred: at the same height where horizons, floors and shelves run sideways, in the
+same column where curtains and corners run up.
 """
 
 import cv2
@@ -16,7 +17,7 @@ init_warp()
 RADIUS = wp.constant(3)  # patches of 7 x 7
 COARSEST_PX, FINEST_PX = 40, 240  # long side of the pyramid's ends
 ROUNDS = 4  # search and vote, per level
-SIDEWAYS = wp.constant(0.6)  # cost of a source that lies a whole image height above or below
+SIDEWAYS, UPRIGHT = 0.6, 0.1  # cost of a source a whole image height off the row, or the column, where all lines run along it
 
 
 @wp.func
@@ -27,16 +28,18 @@ def patch_cost(
     x: int,
     sy: int,
     sx: int,
+    prior: wp.vec2,
     worst: float,
 ) -> float:
-    """Mean squared difference of the patches at (y, x) and (sy, sx) plus the sideways prior; `worst` for an unusable source."""
+    """Mean squared difference of the patches at (y, x) and (sy, sx) plus the prior on (dy, dx); `worst` for an unusable source."""
     height, width = image.shape[0], image.shape[1]
     if sy < 0 or sx < 0 or sy >= height or sx >= width:
         return worst
     if usable[sy, sx] == wp.uint8(0):
         return worst
     rise = float(sy - y) / float(height)
-    total = SIDEWAYS * rise * rise * 49.0
+    shift = float(sx - x) / float(height)
+    total = (prior[0] * rise * rise + prior[1] * shift * shift) * 49.0
     for dy in range(-RADIUS, RADIUS + 1):
         for dx in range(-RADIUS, RADIUS + 1):
             ty, tx = wp.clamp(y + dy, 0, height - 1), wp.clamp(x + dx, 0, width - 1)
@@ -51,6 +54,7 @@ def patch_cost(
 def search(
     image: wp.array2d(dtype=wp.vec3),  # type: ignore[valid-type]
     usable: wp.array2d(dtype=wp.uint8),  # type: ignore[valid-type]
+    prior: wp.array2d(dtype=wp.vec2),  # type: ignore[valid-type]
     wanted: wp.array2d(dtype=wp.int32),  # type: ignore[valid-type]
     seed: int,
     field: wp.array2d(dtype=wp.vec2i),  # type: ignore[valid-type]
@@ -61,14 +65,15 @@ def search(
     y, x = wanted[i, 0], wanted[i, 1]
     height, width = image.shape[0], image.shape[1]
     best = field[y, x]
-    least = patch_cost(image, usable, y, x, best[0], best[1], 1.0e6)
+    along = prior[y, x]
+    least = patch_cost(image, usable, y, x, best[0], best[1], along, 1.0e6)
     for k in range(8):
         step = wp.where(k < 4, 1, 4)
         ny = y + wp.where(k % 4 == 0, step, wp.where(k % 4 == 1, -step, 0))
         nx = x + wp.where(k % 4 == 2, step, wp.where(k % 4 == 3, -step, 0))
         if ny >= 0 and nx >= 0 and ny < height and nx < width:
             s = field[ny, nx]
-            c = patch_cost(image, usable, y, x, s[0] - ny + y, s[1] - nx + x, least)
+            c = patch_cost(image, usable, y, x, s[0] - ny + y, s[1] - nx + x, along, least)
             if c < least:
                 least = c
                 best = wp.vec2i(s[0] - ny + y, s[1] - nx + x)
@@ -77,7 +82,7 @@ def search(
     while reach > 1.0:
         sy = best[0] + int(wp.randf(state, -reach, reach) * 0.4)
         sx = best[1] + int(wp.randf(state, -reach, reach))
-        c = patch_cost(image, usable, y, x, sy, sx, least)
+        c = patch_cost(image, usable, y, x, sy, sx, along, least)
         if c < least:
             least = c
             best = wp.vec2i(sy, sx)
@@ -139,6 +144,17 @@ def inpaint(rgb: np.ndarray, hole: np.ndarray, seed: int = 0) -> np.ndarray:
     return np.where(hole[..., None], _transplant(rgb, base, field, guess, hole), rgb)
 
 
+def _line_prior(image: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """[h, w, 2] float32 costs of a rise and of a shift: which way the lines near each pixel run, gone on into the gap."""
+    grey = cv2.GaussianBlur(image.mean(-1), (0, 0), 1.0)
+    steep = (
+        np.stack((cv2.Sobel(grey, cv2.CV_32F, 0, 1), cv2.Sobel(grey, cv2.CV_32F, 1, 0)), -1) ** 2
+    )  # sideways lines, upright ones
+    known = (cv2.dilate(gap.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0).astype(np.float32)
+    around = cv2.GaussianBlur(push_pull(steep, known), (0, 0), 0.06 * gap.shape[0]) + 1e-6
+    return np.ascontiguousarray(around / around.sum(-1, keepdims=True) * (SIDEWAYS, UPRIGHT), np.float32)
+
+
 def _usable(gap: np.ndarray) -> np.ndarray:
     """[h, w] uint8: centres of patches that lie inside the image and outside the hole."""
     size = 2 * int(RADIUS) + 1
@@ -157,10 +173,13 @@ def _solve(
     picture = wp.array(np.ascontiguousarray(image, np.float32), dtype=wp.vec3, device="cpu")
     sources = wp.array(np.ascontiguousarray(start, np.int32), dtype=wp.vec2i, device="cpu")
     cost = wp.full((height, width), 1.0e6, dtype=float, device="cpu")
+    lines = wp.array(_line_prior(image, gap), dtype=wp.vec2, device="cpu")
     holes, open_ = (wp.array(np.ascontiguousarray(a, np.uint8), device="cpu") for a in (gap, usable))
     places, result = wp.array(wanted, device="cpu"), wp.empty_like(picture)
     for k in range(ROUNDS):
-        wp.launch(search, len(wanted), inputs=[picture, open_, places, seed * 97 + k], outputs=[sources, cost], device="cpu")
+        wp.launch(
+            search, len(wanted), inputs=[picture, open_, lines, places, seed * 97 + k], outputs=[sources, cost], device="cpu"
+        )
         wp.launch(vote, (height, width), inputs=[picture, holes, sources, cost], outputs=[result], device="cpu")
         picture, result = result, picture
     return picture.numpy().copy(), sources.numpy().copy()

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 
 from ..types import LANDMARKS, PersonTrack
 from .detector import Detection
@@ -17,6 +18,8 @@ from .swaps import repair_swaps
 
 MAX_MASKS = 48
 MASK_SIDE_PX = 256
+_FLIP_S = 0.5
+_WIDE = 0.15  # of the torso's length: shoulders or hips narrower than this may be seen either way round
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ def build_track(
         valid[part] &= ~_spikes(px[part], valid[part])
         repaired += repair_swaps(px[part], metres[part], confidence[part], valid[part], float(fps))
         confidence[part] *= _steadiness(px[part], valid[part])
+        confidence[part] *= _torso_steadiness(px[part], valid[part], float(fps))
     confidence[~valid] = 0
     warnings = _bridge(px, metres, boxes, valid, cuts)
     if repaired:
@@ -130,6 +134,26 @@ def _steadiness(px: np.ndarray, valid: np.ndarray) -> np.ndarray:
     size = np.array([torso_px(p) for p in seen]).clip(1.0)
     leap = np.linalg.norm(seen - median, axis=-1) / np.median(size)
     out[frames] = 1 / (1 + (leap / 0.25) ** 2)
+    return out
+
+
+def _torso_steadiness(px: np.ndarray, valid: np.ndarray, fps: float) -> np.ndarray:
+    """[T, 33] factor on confidence where the torso turns front to back and back again within half a second: 1 / (1 + (d / 0.1
+    torso)²), d how far left and right lie the other way round than in the median of that time. Such a flip takes the estimator
+    through half-way poses, which `repair_swaps` can't put right. A true turn goes one way, and a median leaves that alone."""
+    out = np.ones(px.shape[:2], np.float32)
+    frames = np.flatnonzero(valid)
+    half = round(_FLIP_S * fps / 2)
+    if half < 1 or len(frames) < 2 * half + 1:
+        return out
+    torso = px[frames][:, [11, 12, 23, 24]]
+    up = torso[:, :2].mean(1) - torso[:, 2:].mean(1)
+    size = np.median([torso_px(p) for p in px[frames]]).clip(1.0)
+    side = np.stack((-up[:, 1], up[:, 0]), -1) / np.linalg.norm(up, axis=-1, keepdims=True).clip(0.2 * size)
+    width = ((torso[:, [0, 2]] - torso[:, [1, 3]]) * side[:, None]).sum(-1) / size
+    usual = np.median(sliding_window_view(np.pad(width, ((half, half), (0, 0)), mode="edge"), 2 * half + 1, axis=0), axis=-1)
+    other_way = np.where(np.abs(usual) > _WIDE, np.maximum(-width * np.sign(usual), 0), 0).max(-1)
+    out[frames] = (1 / (1 + (other_way / 0.1) ** 2))[:, None]
     return out
 
 

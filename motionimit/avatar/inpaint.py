@@ -1,8 +1,8 @@
 """Patch-based inpainting: what the person hides is put together from patches of the visible surroundings.
 
 Multi-scale patch voting (Wexler, Shechtman, Irani 2007, "Space-Time Completion of Video"), PatchMatch search (Barnes 2009).
-Sources along the surroundings' own lines are preferred: at the same height where horizons, floors and shelves run sideways, in the
-same column where curtains and corners run up.
+Sources along the surroundings' own lines are preferred: on the same height where horizons, floors and shelves run sideways, in
+the same column where curtains and corners run up.
 """
 
 import cv2
@@ -31,7 +31,7 @@ def patch_cost(
     prior: wp.vec2,
     worst: float,
 ) -> float:
-    """Mean squared difference of the patches at (y, x) and (sy, sx) plus the prior on (dy, dx); `worst` for an unusable source."""
+    """Mean squared difference of the patches at (y, x) and (sy, sx) plus the prior; `worst` for an unusable source."""
     height, width = image.shape[0], image.shape[1]
     if sy < 0 or sx < 0 or sy >= height or sx >= width:
         return worst

@@ -90,10 +90,12 @@ def test_everything_shown_beside_a_part_of_a_driver_without_sound(command, mater
     assert error < 6, f"the driver's panel is off by {error:.1f} of 255: not its third frame"
 
 
-def test_a_picture_drives(command, material: Path, tmp_path: Path) -> None:
-    assert command("transfer", material / "photo.jpg", material / "first.png", "-o", "still.png", *SMALL) == 0
-    assert max(Image.open(tmp_path / "still.png").size) == 256
-    assert "synthetic" in str(Image.open(tmp_path / "still.png").info).lower()
+def test_fit_of_a_picture(command, material: Path, tmp_path: Path) -> None:
+    assert command("fit", material / "first.png", "-o", "m.npz", "--overlay", "o.png", "--quiet") == 0
+    assert np.load(tmp_path / "m.npz", allow_pickle=False)["poses"].shape == (1, 72)
+    drawn, picture = (np.asarray(Image.open(p)).astype(int) for p in (tmp_path / "o.png", material / "first.png"))
+    changed = (np.abs(drawn - picture).max(-1) > 30).mean()
+    assert 0.02 < changed < 0.35, f"the mesh covers {changed:.2f} of the picture"
 
 
 def test_fit_and_its_motion_file_as_the_driver(command, golden: Path, material: Path, tmp_path: Path) -> None:

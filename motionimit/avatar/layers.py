@@ -26,6 +26,7 @@ HIDDEN_SHARE, MANY_PX = 0.02, 400  # a layer with more than this share hidden, a
 _ARMS = (Part.LEFT_ARM, Part.RIGHT_ARM)
 OVERLAP_OF_HEIGHT = 0.012  # how far joined parts run under each other, as a share of the person's height
 
+CRUMB_SHARE = 0.04  # pieces of a layer smaller than this share of its largest are label noise
 SEAM_REACH = 3.0  # .. and so many times this far from the seam of their meshes
 
 
@@ -110,7 +111,19 @@ def _part_alpha(
     under = cv2.GaussianBlur(cv2.dilate(hidden.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 0.7)
     others = distance_to((label != part) & (matte > 0.5) & (ramp < 0.5))
     seen = (own & (others > 1.5)) | ((ramp > 0.5) & (matte > 0.5) & ~hidden)
-    return np.maximum(indicator * matte, under * (matte > 0.5) * (label != part)), seen
+    alpha = np.maximum(indicator * matte, under * (matte > 0.5) * (label != part))
+    return _without_crumbs(alpha), seen
+
+
+def _without_crumbs(alpha: np.ndarray) -> np.ndarray:
+    """The layer [h, w] without specks off its main piece, which would fly about on their own."""
+    count, number, stats, _ = cv2.connectedComponentsWithStats((alpha > 0.1).astype(np.uint8), connectivity=8)
+    area = stats[:, cv2.CC_STAT_AREA].astype(np.float32)
+    if count <= 2:
+        return alpha
+    kept = area >= CRUMB_SHARE * area[1:].max()
+    kept[0] = True
+    return np.where(kept[number], alpha, 0).astype(np.float32)
 
 
 def _joined(view: PartView, part: Part, label: np.ndarray, visible_depth: np.ndarray, reach: float) -> np.ndarray:

@@ -7,14 +7,12 @@ A front and a back relief meet at the silhouette (the construction of Weng et al
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..body.parts import Part, Region
+from ..body.parts import Part
 from ..flow.raster import Raster
 from ..flow.surface import Surface, top_bones
 from .fill import nearest_index
@@ -22,6 +20,7 @@ from .layers import HEAD_BACK, SKIRT
 from .posed import PosedBody
 from .skirt import drape_weights, lower_body
 from .underlay import unpose
+from .volume import ReliefGrid, with_hair
 
 FRONT_CONFIDENCE, BACK_CONFIDENCE = 1.0, 0.6
 ALPHA_KEPT = 0.02
@@ -38,7 +37,7 @@ def part_shells(body: PosedBody, part: Part, alpha: np.ndarray, weights: Tensor,
     if grid is None:
         return []
     if part == Part.HEAD:
-        grid = _with_hair(body, grid, alpha)
+        grid = with_hair(body, grid, alpha)
     skin = _smooth_weights(grid.skin)
     back_layer = HEAD_BACK if part == Part.HEAD else int(part)
     return [_relief(body, grid, skin, int(part), True), _relief(body, grid, skin, back_layer, False)]
@@ -53,19 +52,9 @@ def skirt_shells(body: PosedBody, alpha: np.ndarray, weights: Tensor, faces: Ten
     return [_relief(body, grid, skin, SKIRT, front) for front in (True, False)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    uv: np.ndarray  # [rows + 1, columns + 1, 2] texture pixels
-    near: np.ndarray  # [rows + 1, columns + 1] depth of the body's front, run on outside it
-    far: np.ndarray  # the same of its back
-    closing: np.ndarray  # 0 on the bare body .. 1 at RIM_M outside it
-    skin: np.ndarray  # [rows + 1, columns + 1, 24]
-    cells: np.ndarray  # [rows, columns] bool: drawn
-
-
 def _grid(
     front: Raster, back: Raster, focal_px: float, alpha: np.ndarray, weights: Tensor, faces: Tensor, cell_px: float
-) -> _Grid | None:
+) -> ReliefGrid | None:
     covered = np.isfinite(front.depth_m.numpy()) & np.isfinite(back.depth_m.numpy())
     cells = _cells(alpha, cell_px)
     if not covered.any() or not cells.any():
@@ -78,34 +67,10 @@ def _grid(
     near, far = (r.depth_m.numpy().reshape(-1)[nearest] for r in (front, back))
     reach = RIM_M * focal_px / float(np.median(near))
     skin = _weights_at(front.face, front.barycentric, nearest, weights, faces)
-    return _Grid(np.stack((x, y), -1), near, far, np.clip(distance / reach, 0, 1), skin, cells)
+    return ReliefGrid(np.stack((x, y), -1), near, far, np.clip(distance / reach, 0, 1), skin, cells)
 
 
-def _with_hair(body: PosedBody, grid: _Grid, alpha: np.ndarray) -> _Grid:
-    """The grid of a head whose hair has the depth that its outline suggests, so that it keeps its size when the head turns.
-
-    Above the chin the half thickness at a distance d inside the outline is sqrt(d (2 R - d)), a ball where the outline is a circle
-    of radius R; the face keeps the body's own relief, and hair is nowhere thinner than the bare head.
-    """
-    face = np.flatnonzero((body.region == Region.FACE).any(1))
-    outline = (alpha > 0.5).astype(np.uint8)
-    if not len(face) or not outline[: face[-1]].any():
-        return grid
-    inside = cv2.distanceTransform(cv2.copyMakeBorder(outline, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0), cv2.DIST_L2, 5)[
-        1:-1, 1:-1
-    ]
-    radius = float(inside[: face[-1]].max())
-    row, column = (np.minimum(grid.uv[..., k].astype(int), alpha.shape[1 - k] - 1) for k in (1, 0))
-    d, chin = inside[row, column], float(face[-1])
-    above = np.clip((chin - grid.uv[..., 1]) / (0.25 * (chin - face[0]) + 1) + 0.5, 0, 1)
-    middle = cv2.GaussianBlur(((grid.near + grid.far) / 2).astype(np.float32), (0, 0), 4.0)
-    thick = np.sqrt(np.maximum(d * (2 * radius - d), 0)) * middle / body.camera.focal_px * above
-    bare = (grid.near + (middle - grid.near) * grid.closing, grid.far + (middle - grid.far) * grid.closing)
-    near = np.where(body.region[row, column] == Region.FACE, bare[0], np.minimum(bare[0], middle - thick))
-    return replace(grid, near=near, far=np.maximum(bare[1], middle + thick), closing=np.zeros_like(grid.closing))
-
-
-def _relief(body: PosedBody, grid: _Grid, skin: np.ndarray, layer: int, front: bool) -> Surface:
+def _relief(body: PosedBody, grid: ReliefGrid, skin: np.ndarray, layer: int, front: bool) -> Surface:
     """One side: on the body's surface, closing to its middle plane outside the bare silhouette."""
     depth = grid.near if front else grid.far
     depth = depth + ((grid.near + grid.far) / 2 - depth) * grid.closing

@@ -1,0 +1,102 @@
+"""A contact sheet of many photos driven by many clips: one row per photo, a few frames per clip.
+
+python benchmarks/photo_sheet.py sheet.png --photos a.jpg b.jpg --clips dance.mp4 turn.mp4 [--frames 4] [--height 300]
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from motionimit import pipeline
+from motionimit.avatar.build import output_size
+from motionimit.body.model import BodyModel, load_body
+from motionimit.body.retarget import retarget
+from motionimit.compositing.place import over
+from motionimit.errors import MotionimitError
+from motionimit.flow.transfer import Renderer
+from motionimit.media.image import read_photo
+from motionimit.media.reader import VideoReader
+from motionimit.runtime import StageClock
+from motionimit.types import BodyParams, PersonTrack, RunReport
+
+ASPECT = 0.75  # of a cell, width / height
+
+
+@dataclass(frozen=True)
+class Motion:
+    track: PersonTrack
+    params: BodyParams
+    shown: list[int]
+    pictures: list[np.ndarray]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sheet", type=Path)
+    parser.add_argument("--photos", type=Path, nargs="+", required=True)
+    parser.add_argument("--clips", type=Path, nargs="+", required=True)
+    parser.add_argument("--frames", type=int, default=4, help="per clip")
+    parser.add_argument("--height", type=int, default=300, help="of a cell, px")
+    parser.add_argument("--size", type=int, default=512, help="long side of the rendering, px")
+    args = parser.parse_args()
+    model = load_body(None)
+    motions = [recover(clip, model, args.frames) for clip in args.clips]
+    blank = np.full((args.height, round(args.height * ASPECT), 3), 255, np.uint8)
+    rows = [np.hstack([blank, *(cell(p, args.height) for m in motions for p in m.pictures)])]
+    for photo in args.photos:
+        try:
+            rows.append(np.hstack([cell(p, args.height) for p in animate(photo, motions, model, args.size)]))
+        except MotionimitError as error:
+            print(f"{photo}: {error}")
+    cv2.imwrite(str(args.sheet), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
+    print(args.sheet)
+
+
+def recover(clip: Path, model: BodyModel, count: int) -> Motion:
+    """Fit a clip and keep `count` of its frames, evenly spread."""
+    with VideoReader(clip, max_side_px=pipeline.DRIVER_SIDE_PX) as reader:
+        track, params = pipeline.recover_motion(reader, model, None, StageClock(), quiet, RunReport())
+        shown = np.linspace(0, len(track.valid) - 1, count + 2).round().astype(int)[1:-1].tolist()
+        return Motion(track, params, shown, [frame.rgb for frame in reader if frame.index in shown])
+
+
+def animate(path: Path, motions: list[Motion], model: BodyModel, size_px: int) -> list[np.ndarray]:
+    """The photo, then its person in the shown frames of every motion."""
+    photo, clock = read_photo(path), StageClock()
+    person, matte = pipeline.find_source(photo, clock, quiet)
+    size = output_size((photo.rgb.shape[1], photo.rgb.shape[0]), size_px)
+    avatar = pipeline.build_source(photo, person, matte, model, size, clock, quiet, RunReport())
+    renderer, out = Renderer(avatar.surface, avatar.layers, size), [photo.rgb]
+    for m in motions:
+        placed = retarget(avatar.params, m.params, model, fps=float(m.track.fps), cuts=m.track.cuts)
+        bones = model.joint_transforms(placed.rotations, model.rest_joints(placed.betas), placed.translation_m)
+        out += [over(renderer.render(bones[t], placed.camera).rgba, avatar.background) for t in m.shown]
+    return out
+
+
+def cell(picture: np.ndarray, height: int) -> np.ndarray:
+    """The picture at the cell's height, cut or padded to its width."""
+    width = round(height * ASPECT)
+    scaled = cv2.resize(
+        picture, (max(1, round(picture.shape[1] * height / picture.shape[0])), height), interpolation=cv2.INTER_AREA
+    )
+    if scaled.shape[1] >= width:
+        left = (scaled.shape[1] - width) // 2
+        return scaled[:, left : left + width]
+    left = (width - scaled.shape[1]) // 2
+    return np.pad(scaled, ((0, 0), (left, width - scaled.shape[1] - left), (0, 0)), constant_values=255)
+
+
+def quiet(stage: str, done: int, total: int | None) -> None:
+    """No progress."""
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()

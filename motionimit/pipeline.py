@@ -73,7 +73,9 @@ def transfer(settings: TransferSettings, progress: Progress | None = None) -> Ru
     report.source_s += time.perf_counter() - source_begin
     with clock.stage("retarget"):
         motion = retarget(avatar.params, driver, model, mode=settings.camera, fps=float(fps), cuts=cuts)
-    stage = Stage(avatar, motion.camera, avatar.background if backdrop is None else backdrop, photo.rgb, settings, device)
+    follows = shared is not None and settings.camera == "copy" and settings.background_kind == "source"
+    still = avatar.background if backdrop is None else backdrop
+    stage = Stage(avatar, motion.camera, still, photo.rgb, settings, device, matte if follows else None)
     transforms = model.joint_transforms(motion.rotations, model.rest_joints(motion.betas), motion.translation_m)
     write_film(stage, transforms, fps, clock, tell, report)
     report.driver_s = time.perf_counter() - driver_begin - report.source_s

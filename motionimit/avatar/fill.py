@@ -15,7 +15,7 @@ def push_pull(image: np.ndarray, known: np.ndarray) -> np.ndarray:
     if known.max() <= 0:
         return image.copy()
     levels = [(image * known[..., None], known)]
-    while min(levels[-1][1].shape) > 1 and levels[-1][1].min() < 1:
+    while max(levels[-1][1].shape) > 1 and levels[-1][1].min() < 1:
         color, weight = levels[-1]
         size = (max(1, (weight.shape[1] + 1) // 2), max(1, (weight.shape[0] + 1) // 2))
         color, weight = (cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (color, weight))

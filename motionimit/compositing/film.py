@@ -19,7 +19,7 @@ from .stream import draw
 
 if TYPE_CHECKING:
     from ..body.model import BodyModel
-    from ..config import FitRequest, TransferSettings
+    from ..config import FitRequest
     from ..runtime import StageClock
     from ..types import BodyParams, Frame, Progress, RunReport
     from .stream import Stage
@@ -32,7 +32,7 @@ def write_film(stage: Stage, transforms: Tensor, fps: Fraction, clock: StageCloc
     """Draw every frame, one per entry of transforms [T, 24, 4, 4], and stream it into the settings' output file."""
     settings, total = stage.settings, len(transforms)
     with ExitStack() as stack:
-        driver = _driver_frames(settings, stage.backdrop.shape[0], stack)
+        driver = _driver_frames(stage, stack)
         drawn = stack.enter_context(closing(draw(stage, transforms, driver, clock)))  # before the driver, which it reads
         first = next(drawn)
         report.size = (first.shape[1], first.shape[0])
@@ -72,10 +72,11 @@ def _with_sound(path: Path) -> Path | None:
     return path if path.is_file() and path.suffix.lower() != MOTION_SUFFIX else None
 
 
-def _driver_frames(settings: TransferSettings, height_px: int, stack: ExitStack) -> Iterator[Frame | None]:
-    """The driver's frames a second time where the output shows them, else None for ever."""
-    if not settings.side_by_side and settings.background_kind != "driving":
+def _driver_frames(stage: Stage, stack: ExitStack) -> Iterator[Frame | None]:
+    """The driver's frames a second time where the output shows or follows them, else None for ever."""
+    settings = stage.settings
+    if not settings.side_by_side and settings.background_kind != "driving" and stage.matte is None:
         return repeat(None)
-    side = max(height_px, DRIVER_SIDE_PX)
+    side = max(stage.backdrop.shape[0], DRIVER_SIDE_PX)
     reader = VideoReader(settings.driving, settings.start_s, settings.duration_s, settings.max_frames, side)
     return iter(stack.enter_context(reader))

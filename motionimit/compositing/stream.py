@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat, tee
 from threading import Event, Thread, local
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +18,7 @@ from torch import Tensor
 from ..config import TransferSettings
 from ..runtime import StageClock, available_cores
 from ..types import Frame
+from .camera_motion import moved_backdrops
 from .label import side_by_side
 from .place import cover, over, to_uint8
 
@@ -38,6 +40,7 @@ class Stage:
     photo: np.ndarray  # [H, W, 3] uint8, for side by side
     settings: TransferSettings
     device: torch.device
+    matte: np.ndarray | None = None  # [H, W] of the photo, where the backdrop shall follow the driver's camera
 
 
 def draw(stage: Stage, transforms: Tensor, driver: Iterator[Frame | None], clock: StageClock) -> Generator[np.ndarray]:
@@ -48,11 +51,16 @@ def draw(stage: Stage, transforms: Tensor, driver: Iterator[Frame | None], clock
     from ..flow.transfer import Renderer
 
     height, width = stage.backdrop.shape[:2]
-    surface, backdrop = stage.avatar.surface.to(stage.device), stage.backdrop.to(stage.device)
+    surface, still = stage.avatar.surface.to(stage.device), stage.backdrop.to(stage.device)
+    backdrops: Iterator[Tensor] = repeat(still)
+    if stage.matte is not None:
+        driver, watched = tee(driver)
+        frames = (frame for frame in watched if frame is not None)
+        backdrops = clock.timed("camera", moved_backdrops(still, stage.photo, stage.matte, frames))
     of_thread = local()
 
-    def one(job: tuple[Tensor, Frame | None]) -> np.ndarray:
-        bones, driving = job
+    def one(job: tuple[Tensor, Frame | None, Tensor]) -> np.ndarray:
+        bones, driving, backdrop = job
         with clock.stage("render"):
             if not hasattr(of_thread, "renderer"):
                 of_thread.renderer = Renderer(surface, stage.avatar.layers, (width, height))
@@ -68,7 +76,7 @@ def draw(stage: Stage, transforms: Tensor, driver: Iterator[Frame | None], clock
             return result
 
     workers = available_cores() if stage.device.type == "cpu" else 1
-    return in_order(one, zip(transforms, driver, strict=False), workers)
+    return in_order(one, zip(transforms, driver, backdrops, strict=False), workers)
 
 
 def in_order(function: Callable[[A], B], jobs: Iterable[A], workers: int) -> Generator[B]:

@@ -14,6 +14,7 @@ from ..runtime import init_warp
 init_warp()
 
 OPAQUE = wp.constant(0.95)
+SLACK = wp.constant(-1.0e-5)  # barycentrics on an edge round to either side of 0; neighbours must leave no crack there
 FAR_M = 1.0e6  # depth of pixels where nothing is drawn
 
 
@@ -52,7 +53,7 @@ def depth_keys(screen: wp.array(dtype=wp.vec3), faces: wp.array2d(dtype=wp.int32
     for y in range(rows[0], rows[1]):
         for x in range(columns[0], columns[1]):
             w = inside(a, b, c, area, x, y)
-            if wp.min(w) >= 0.0:
+            if wp.min(w) >= SLACK:
                 depth = 1.0 / (w[0] / a[2] + w[1] / b[2] + w[2] / c[2])
                 wp.atomic_min(keys, y, x, (wp.int64(depth * 1.0e6) << wp.int64(24)) | wp.int64(f))
 
@@ -125,7 +126,7 @@ def opaque_depth(
     for y in range(rows[0], rows[1]):
         for x in range(columns[0], columns[1]):
             w = inside(a, b, c, area, x, y)
-            if wp.min(w) >= 0.0:
+            if wp.min(w) >= SLACK:
                 w = wp.vec3(w[0] / a[2], w[1] / b[2], w[2] / c[2])
                 z = 1.0 / (w[0] + w[1] + w[2])
                 if z + bias[f] < depth[y, x]:
@@ -166,7 +167,7 @@ def blend(
     for y in range(rows[0], rows[1]):
         for x in range(columns[0], columns[1]):
             w = inside(a, b, c, area, x, y)
-            if wp.min(w) >= 0.0:
+            if wp.min(w) >= SLACK:
                 w = wp.vec3(w[0] / a[2], w[1] / b[2], w[2] / c[2])
                 z = 1.0 / (w[0] + w[1] + w[2])
                 gap = z + bias[f] - depth[y, x]

@@ -89,7 +89,7 @@ def _nearest_torch(screen: Tensor, faces: Tensor, size: tuple[int, int]) -> Tens
     corner = screen[faces]  # [F, 3, 3]
     bary = _planar_barycentrics(corner[None], point)  # [P, F, 3]
     depth = 1 / (bary / corner[None, ..., 2]).sum(-1)
-    depth[(bary < 0).any(-1)] = torch.inf
+    depth[(bary < float(kernels.SLACK)).any(-1)] = torch.inf
     best, ids = depth.min(1)
     return torch.where(best.isinf(), torch.full_like(ids, NO_FACE), ids).reshape(height, width)
 

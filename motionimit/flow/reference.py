@@ -11,7 +11,7 @@ from ..geometry.camera import Camera
 from .surface import Surface
 from .transfer import MERGE_M
 
-_OPAQUE = 0.95
+_OPAQUE, _SLACK = 0.95, -1e-5
 
 
 def render_reference(surface: Surface, layers: Tensor, size: tuple[int, int], transforms: Tensor, camera: Camera) -> Tensor:
@@ -77,7 +77,7 @@ def _fragments(corner: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     planar = torch.cat((planar, 1 - planar.sum(-1, keepdim=True)), -1)
     inverse = planar / corner[:, None, None, :, 2]
     depth = 1 / inverse.sum(-1)
-    covers = (planar >= 0).all(-1) & (area < -1e-6)
+    covers = (planar >= _SLACK).all(-1) & (area < -1e-6)
     return inverse * depth[..., None], torch.where(covers, depth, torch.inf)
 
 

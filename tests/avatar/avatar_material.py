@@ -20,8 +20,8 @@ from motionimit.types import BodyParams
 SIZE_PX = (160, 240)
 SOFT = 4  # samples per pixel and axis
 SKIN, HAIR, SHIRT, TROUSERS, SHOES = (0.85, 0.65, 0.52), (0.22, 0.13, 0.08), (0.8, 0.12, 0.15), (0.15, 0.2, 0.6), (0.1, 0.1, 0.1)
-FOOT_DEG = {"left_shoulder": (0, 0, -50), "right_shoulder": (0, 0, 50), "left_hip": (0, 0, 6), "right_hip": (0, 0, -6)}
-ARM_ACROSS_DEG = FOOT_DEG | {"left_shoulder": (0, -40, -75), "left_elbow": (0, -110, 0)}
+STANDING_DEG = {"left_shoulder": (0, 0, -50), "right_shoulder": (0, 0, 50), "left_hip": (0, 0, 6), "right_hip": (0, 0, -6)}
+ARM_ACROSS_DEG = STANDING_DEG | {"left_shoulder": (0, -40, -75), "left_elbow": (0, -110, 0)}
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def composed(colors: np.ndarray, matte: np.ndarray, params: BodyParams) -> Perso
 @cache
 def standing() -> Person:
     """Arms half raised, legs apart: nothing hides anything."""
-    return photograph(posed(FOOT_DEG))
+    return photograph(posed(STANDING_DEG))
 
 
 @cache
@@ -117,3 +117,63 @@ def body_of(person: Person) -> PosedBody:
 def close_to(image: np.ndarray, color: tuple[float, float, float], within: float) -> np.ndarray:
     """[H, W] bool: pixels at most `within` (0..1, per channel) from a colour."""
     return np.abs(image - np.float32(color)).max(-1) <= within
+
+
+def drawn(person: Person, outline_px: list[tuple[float, float]], color: tuple[float, float, float]) -> Person:
+    """The person with a polygon of cloth or hair before them, x and y in pixels."""
+    points = np.round(np.float32(outline_px) * 16 * SOFT).astype(np.int32)
+    height, width = person.matte.shape
+    fine = np.zeros((height * SOFT, width * SOFT), np.uint8)
+    cv2.fillPoly(fine, [points], 255, shift=4)
+    cover = cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    matte = cover + person.matte * (1 - cover)
+    own = np.float32(color) * cover[..., None] + person.colors * (person.matte * (1 - cover))[..., None]
+    return composed(own / np.maximum(matte, 1e-6)[..., None], matte, person.params)
+
+
+SKIRT_COLOR = (0.75, 0.6, 0.1)
+
+
+@cache
+def bare_legged() -> Person:
+    """Legs in the colour of skin."""
+    table = paint()
+    table[[Region.LEFT_THIGH, Region.RIGHT_THIGH, Region.LEFT_SHIN, Region.RIGHT_SHIN]] = SKIN
+    return photograph(posed(STANDING_DEG), table)
+
+
+def skirt_rows(body: PosedBody) -> tuple[float, float, float, float]:
+    """Middle column, hips, knees and feet in pixels, by the body's joints."""
+    joints = model().mesh(standing().params).joints_m[0]
+    xy = body.camera.project(joints)
+    return float(xy[0, 0]), float(xy[[1, 2], 1].mean()), float(xy[[4, 5], 1].mean()), float(xy[[7, 8], 1].mean())
+
+
+@cache
+def full_skirt() -> Person:
+    """A flared skirt from the hips to the knees."""
+    person = bare_legged()
+    x, hips, knees, _ = skirt_rows(body_of(person))
+    return drawn(person, [(x - 17, hips - 12), (x + 17, hips - 12), (x + 40, knees), (x - 40, knees)], SKIRT_COLOR)
+
+
+@cache
+def narrow_skirt() -> Person:
+    """A pencil skirt: no wider than the parted legs, ending above the knees over bare skin."""
+    person = bare_legged()
+    x, hips, knees, _ = skirt_rows(body_of(person))
+    hem = hips + 0.75 * (knees - hips)
+    return drawn(person, [(x - 20, hips - 12), (x + 20, hips - 12), (x + 27, hem), (x - 27, hem)], SKIRT_COLOR)
+
+
+@cache
+def big_hair() -> Person:
+    """A ball of hair round the head, the face drawn over it again."""
+    person = standing()
+    body = body_of(person)
+    rows, columns = np.nonzero(body.region == Region.FACE)
+    x, y, radius = columns.mean(), rows.min() + 4.0, 15.0
+    angle = np.linspace(0, 2 * np.pi, 60)
+    hairy = drawn(person, [(x + radius * np.cos(a), y + radius * np.sin(a)) for a in angle], HAIR)
+    face = cv2.erode((body.region == Region.FACE).astype(np.float32), np.ones((3, 3), np.uint8))[..., None]
+    return composed(hairy.colors * (1 - face) + person.colors * face, hairy.matte, person.params)

@@ -2,38 +2,12 @@
 
 import pytest
 import torch
+from flow_scenes import plane, random_transforms, soup, still, turned
 
-from motionimit.flow.raster import rasterize
 from motionimit.flow.reference import render_reference
-from motionimit.flow.surface import Surface, join, top_bones
+from motionimit.flow.surface import Surface, join
 from motionimit.flow.transfer import Renderer
 from motionimit.geometry.camera import Camera
-
-
-def soup(seed: int, vertices: int = 40, faces: int = 30, layers: int = 2, texture: int = 16) -> tuple[Surface, torch.Tensor]:
-    """A random triangle soup two metres before the camera, with random soft layers."""
-    g = torch.Generator().manual_seed(seed)
-    rest = torch.rand(vertices, 3, generator=g) * torch.tensor([1.6, 1.6, 0.5]) - torch.tensor([0.8, 0.8, 2.5])
-    bones, weights = top_bones(torch.rand(vertices, 24, generator=g))
-    surface = Surface(
-        rest_m=rest,
-        bones=bones,
-        weights=weights,
-        uv_px=torch.rand(vertices, 2, generator=g) * texture,
-        faces=torch.randint(0, vertices, (faces, 3), generator=g, dtype=torch.int32),
-        layer=torch.randint(0, layers, (faces,), generator=g, dtype=torch.int32),
-        bias_m=torch.rand(faces, generator=g) * 0.02,
-        confidence=torch.rand(faces, generator=g) * 0.9 + 0.1,
-    )
-    image = torch.rand(layers, texture, texture, 4, generator=g)
-    image[..., 3] = (image[..., 3] * 2).clamp_max(1)
-    return surface, (image * 255).to(torch.uint8)
-
-
-def random_transforms(seed: int) -> torch.Tensor:
-    out = torch.eye(4).repeat(24, 1, 1)
-    out[:, :3, 3] = torch.randn(24, 3, generator=torch.Generator().manual_seed(seed)) * 0.02
-    return out
 
 
 @pytest.mark.parametrize(("seed", "size"), [(0, (48, 32)), (1, (33, 47)), (2, (64, 64)), (3, (17, 5)), (4, (5, 90))])
@@ -46,45 +20,6 @@ def test_fused_kernels_agree_with_the_torch_twin(seed, size):
     share = float((worst > 2e-3).float().mean())  # a pixel centre on an edge may fall to either side
     assert share < 0.01, f"{share:.2%} of pixels differ by more than 0.002 (worst {float(worst.max()):.4f})"
     assert float(twin[..., 3].max()) > 0.5, "the scene is empty: the test would not see a difference"
-
-
-@pytest.mark.parametrize(("seed", "size"), [(0, (64, 48)), (1, (31, 77)), (5, (96, 20))])
-def test_raster_backends_agree(seed, size):
-    g = torch.Generator().manual_seed(seed)
-    screen = torch.rand(60, 3, generator=g) * torch.tensor([*map(float, size), 3.0]) + torch.tensor([0.0, 0.0, 1.0])
-    faces = torch.randint(0, 60, (80, 3), generator=g)
-    a, b = rasterize(screen, faces, size), rasterize(screen, faces, size, backend="torch")
-    same = a.face == b.face
-    assert float(same.float().mean()) > 0.999, f"{int((~same).sum())} pixels see another face"
-    assert float((a.barycentric - b.barycentric)[same].abs().max()) < 1e-5
-    assert int((a.face >= 0).sum()) > 50
-
-
-def test_raster_agrees_with_pytorch3d():
-    pytest.importorskip("pytorch3d", reason="pytorch3d is an optional backend and not installed")
-    g = torch.Generator().manual_seed(0)
-    screen = torch.rand(60, 3, generator=g) * torch.tensor([64.0, 48.0, 3.0]) + torch.tensor([0.0, 0.0, 1.0])
-    faces = torch.randint(0, 60, (80, 3), generator=g)
-    a, b = rasterize(screen, faces, (64, 48)), rasterize(screen, faces, (64, 48), backend="pytorch3d")
-    assert float((a.face == b.face).float().mean()) > 0.995
-    both = (a.face == b.face) & (a.face >= 0)
-    assert float((a.barycentric - b.barycentric)[both].abs().max()) < 5e-3
-
-
-def plane(z: float, layer: int, size: int, camera: Camera) -> Surface:
-    """A quad that fills the camera's view at depth -z, its uv the identity."""
-    corner = torch.tensor([[0.0, 0.0], [size, 0.0], [0.0, size], [size, size]])
-    bones, weights = top_bones(torch.eye(24)[:1].repeat(4, 1))
-    return Surface(
-        rest_m=camera.unproject(corner, torch.full((4,), z)),
-        bones=bones,
-        weights=weights,
-        uv_px=corner,
-        faces=torch.tensor([[0, 2, 1], [1, 2, 3]], dtype=torch.int32),
-        layer=torch.full((2,), layer, dtype=torch.int32),
-        bias_m=torch.zeros(2),
-        confidence=torch.ones(2),
-    )
 
 
 def test_identity_pose_reproduces_the_photo_and_the_identity_flow():
@@ -124,3 +59,102 @@ def test_back_faces_are_not_drawn():
     )
     opaque = torch.full((1, size, size, 4), 255, dtype=torch.uint8)
     assert float(Renderer(turned, opaque, (size, size)).render(torch.eye(4).repeat(24, 1, 1), camera).rgba[..., 3].max()) == 0
+
+
+@pytest.mark.parametrize(
+    ("seed", "camera"),
+    [
+        (10, Camera(70.0, (24.0, 20.0), (48, 40))),
+        (11, Camera(150.0, (24.0, 20.0), (48, 40))),  # close: faces reach far beyond the image
+        (14, Camera(60.0, (17.5, 26.25), (48, 40))),  # off the middle
+        (13, Camera.for_image(400, 300).cropped(170.5, 120.25, 60, 50)),
+    ],
+)
+def test_fused_kernels_agree_with_the_torch_twin_in_every_pose_and_camera(seed, camera):
+    surface, layers = soup(seed, layers=3)
+    renderer = Renderer(surface, layers, camera.size_px)
+    for pose in (turned(seed), turned(seed + 1, degrees=180, shift_m=0.0)):
+        ours, twin = renderer.render(pose, camera).rgba, render_reference(surface, layers, camera.size_px, pose, camera)
+        worst = (ours - twin).abs().amax(-1)
+        share = float((worst > 2e-3).float().mean())
+        assert share < 0.01, f"{share:.2%} of pixels differ by more than 0.002 (worst {float(worst.max()):.4f})"
+        assert float((twin[..., 3] > 0.5).float().mean()) > 0.05, "the scene is empty: the test would not see a difference"
+
+
+def test_a_frame_does_not_remember_the_one_before():
+    surface, layers = soup(0)
+    camera = Camera.for_image(48, 32)
+    fresh = Renderer(surface, layers, (48, 32)).render(turned(1), camera)
+    used = Renderer(surface, layers, (48, 32))
+    used.render(turned(2), camera)
+    again = used.render(turned(1), camera)
+    for name in ("rgba", "source_px", "confidence"):
+        off = float((getattr(fresh, name) - getattr(again, name)).abs().max())
+        assert off < 1e-4, f"{name} differs by {off:.1e}"
+
+
+def test_moving_body_or_camera_moves_the_picture():
+    """A quad that moves by 4 px to the right shows the photo 4 px to the right, and the flow 4 px less."""
+    size, camera = 24, Camera.for_image(24, 24)
+    photo = torch.randint(0, 256, (1, size, size, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    photo[..., 3] = 255
+    shifted = still()
+    shifted[:, 0, 3] = 4 * 2.0 / camera.focal_px
+    renderer = Renderer(plane(-2.0, 0, size, camera), photo, (size, size))
+    expected = photo[0, :, 1 : size - 4].float() / 255
+    for pose, lens in ((shifted, camera), (still(), camera.cropped(-4, 0, size, size))):
+        warped = renderer.render(pose, lens)
+        assert float((warped.rgba[:, 5:] - expected).abs().max()) < 1e-2
+        flow_x = warped.source_px[8, 5:, 0] - (torch.arange(5, size) + 0.5)
+        assert torch.allclose(flow_x, torch.full_like(flow_x, -4.0), atol=1e-2), flow_x
+        assert float(warped.rgba[:, :3, 3].max()) == 0, "nothing is drawn where the quad has left"
+
+
+@pytest.mark.parametrize("pose", ["behind", "at", "far", "huge"])
+def test_whatever_the_pose_the_frame_is_finite(pose):
+    surface, layers = soup(3)
+    shift = {"behind": 5.0, "at": 2.25, "far": -1e4, "huge": -1e9}[pose]
+    transforms = still()
+    transforms[:, 2, 3] = shift
+    warped = Renderer(surface, layers, (32, 32)).render(transforms, Camera.for_image(32, 32))
+    for name in ("rgba", "source_px", "confidence"):
+        assert torch.isfinite(getattr(warped, name)).all(), name
+    assert -1e-4 <= float(warped.rgba.min()) and float(warped.rgba.max()) <= 1 + 1e-4, warped.rgba.aminmax()
+
+
+def test_surfaces_close_together_blend_by_confidence():
+    """Two opaque quads 1 mm apart: the mean of their colours by confidence; 5 cm apart the nearer hides the farther."""
+    size, camera = 8, Camera.for_image(8, 8)
+    layers = torch.zeros(2, size, size, 4, dtype=torch.uint8)
+    layers[0], layers[1] = torch.tensor([255, 0, 0, 255]), torch.tensor([0, 0, 255, 255])
+    for gap, red in ((0.001, 0.75), (0.05, 0.0)):
+        far, near = plane(-2.0 - gap, 0, size, camera), plane(-2.0, 1, size, camera)
+        scene = join([far, near])
+        scene.confidence[:] = torch.tensor([0.9, 0.9, 0.3, 0.3])
+        warped = Renderer(scene, layers, (size, size)).render(still(), camera)
+        color = warped.rgba[4, 4]
+        assert float((color - torch.tensor([red, 0, 1 - red, 1])).abs().max()) < 0.03, f"{gap} m apart: {color}"
+
+
+def test_bias_pushes_a_surface_back():
+    size, camera = 8, Camera.for_image(8, 8)
+    layers = torch.zeros(2, size, size, 4, dtype=torch.uint8)
+    layers[0], layers[1] = torch.tensor([255, 0, 0, 255]), torch.tensor([0, 0, 255, 255])
+    scene = join([plane(-2.0, 0, size, camera), plane(-2.04, 1, size, camera)])
+    for bias, expected in ((0.0, 0), (0.1, 2)):
+        scene.bias_m[:2] = bias
+        color = Renderer(scene, layers, (size, size)).render(still(), camera).rgba[4, 4]
+        assert int(color[:3].argmax()) == expected, f"bias {bias} m: {color}"
+
+
+def test_neighbouring_faces_leave_no_crack_where_pixel_centres_lie_on_their_edge():
+    """Whole-pixel shifts keep the quad's diagonal on pixel centres; rounding may put them to either side, never outside both."""
+    size, camera = 24, Camera.for_image(24, 24)
+    renderer = Renderer(plane(-2.0, 0, size, camera), torch.full((1, size, size, 4), 255, dtype=torch.uint8), (size, size))
+    cracks = 0
+    for pixels in range(-12, 13):
+        pose = still()
+        pose[:, 0, 3] = pixels * 2.0 / camera.focal_px
+        alpha = renderer.render(pose, camera).rgba[..., max(pixels, 0) + 2 : size + min(pixels, 0) - 2, 3]
+        cracks += int((alpha < 0.99).sum())
+    assert cracks == 0, f"{cracks} pixels are see-through"

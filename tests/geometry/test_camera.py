@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from motionimit.geometry.camera import Camera
 
 sizes = st.integers(1, 4000)
-pixels = st.floats(-3000, 6000, allow_nan=False, width=32)
-depths = st.floats(0.1, 50, allow_nan=False, width=32)
+pixels = st.floats(-3000, 6000, allow_nan=False)
+depths = st.floats(0.1, 50, allow_nan=False)
 
 
 def double(*values: float) -> torch.Tensor:

@@ -24,6 +24,7 @@ from .volume import ReliefGrid, with_hair
 
 FRONT_CONFIDENCE, BACK_CONFIDENCE = 1.0, 0.6
 ALPHA_KEPT = 0.02
+TEAR_M, TEAR_STRETCH = 0.05, 2.5  # a cell longer than this in the rest pose, and this many times longer than in the photo, tears
 RIM_M = 0.03  # outside the bare body the two reliefs close to its middle plane over this distance
 
 
@@ -128,9 +129,11 @@ def _surface(
     weights = torch.from_numpy(skin[used]).float()
     posed = body.camera.unproject(uv_px, -torch.from_numpy(depth[used]))
     bones, heaviest = top_bones(weights)
+    rest = unpose(body.transforms, bones, heaviest, posed)
+    faces = faces[~_torn(faces, posed.numpy(), rest.numpy())]
     count = len(faces)
     return Surface(
-        rest_m=unpose(body.transforms, bones, heaviest, posed),
+        rest_m=rest,
         bones=bones,
         weights=heaviest,
         uv_px=uv_px.float().contiguous(),
@@ -139,3 +142,12 @@ def _surface(
         bias_m=torch.zeros(count),
         confidence=torch.full((count,), FRONT_CONFIDENCE if front else BACK_CONFIDENCE),
     )
+
+
+def _torn(faces: np.ndarray, posed: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """[F] bool: cells between surfaces that touch in the picture alone, such as a folded arm's; unfolded they would be spikes."""
+    longest = []
+    for vertices in (posed, rest):
+        corners = vertices[faces]
+        longest.append(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=-1).max(1))
+    return (longest[1] > TEAR_M) & (longest[1] > TEAR_STRETCH * longest[0])

@@ -54,7 +54,9 @@ def paint() -> np.ndarray:
     return out
 
 
-def posed(joints_deg: dict[str, tuple[float, float, float]], turn_deg: float = 0.0, size: tuple[int, int] = SIZE_PX) -> BodyParams:
+def posed(
+    joints_deg: dict[str, tuple[float, float, float]], turn_deg: float = 0.0, size: tuple[int, int] = SIZE_PX
+) -> BodyParams:
     """One frame: the open body's mean shape, standing whole in the picture, joints turned by axis-angle vectors in degrees."""
     vectors = torch.zeros(1, 24, 3)
     vectors[0, 0, 1] = turn_deg

@@ -27,6 +27,8 @@ _ARMS = (Part.LEFT_ARM, Part.RIGHT_ARM)
 OVERLAP_OF_HEIGHT = 0.012  # how far joined parts run under each other, as a share of the person's height
 
 CRUMB_SHARE = 0.04  # pieces of a layer smaller than this share of its largest are label noise
+PLAIN = 0.08  # median departure of cloth without a pattern from its own blur, relative
+CREASE_REACH, CREASE_LIGHT = 1.5, 0.8  # creases are within this many reaches of the other part, and less lit than this
 SEAM_REACH = 3.0  # .. and so many times this far from the seam of their meshes
 
 
@@ -47,6 +49,8 @@ def build_layers(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.
     for part in Part:
         alpha, seen = _part_alpha(body, part, label, matte, visible_depth, reach)
         known[part] = seen
+        if part in (Part.TRUNK, *_ARMS):
+            seen &= ~_contact_shadow(rgb, seen, _others(part, label, matte), reach)
         diffused = push_pull(rgb, seen.astype(np.float32))  # limbs show too little to learn from
         rgba[part, ..., :3] = _completed(diffused, seen, alpha) if part == Part.TRUNK else diffused
         rgba[part, ..., 3] = alpha
@@ -58,6 +62,26 @@ def build_layers(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.
     rgba[HEAD_BACK] = rgba[Part.HEAD]
     rgba[HEAD_BACK, ..., :3] = head_from_behind(body, rgb, known[Part.HEAD])
     return Layers(np.clip(rgba, 0, 1), known, skirt)
+
+
+def _others(part: Part, label: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """[h, w] bool: the arms' pixels for the trunk, the trunk's for an arm."""
+    return np.isin(label, _ARMS if part == Part.TRUNK else (Part.TRUNK,)) & (matte > 0.5)
+
+
+def _contact_shadow(rgb: np.ndarray, seen: np.ndarray, others: np.ndarray, reach: float) -> np.ndarray:
+    """[h, w] bool: the dark crease of an arm on the trunk, which would come to light as a stain when the arm is raised.
+
+    Only plain cloth and skin tell a crease from a pattern.
+    """
+    distance, light = distance_to(others), rgb.sum(-1)
+    near, inner = seen & (distance < CREASE_REACH * reach), seen & (distance >= CREASE_REACH * reach)
+    beside = inner & (distance < 3 * CREASE_REACH * reach)
+    smooth = cv2.GaussianBlur(light, (0, 0), reach)
+    detail = (np.abs(light - smooth) / np.maximum(smooth, 1e-3))[beside]
+    if not near.any() or len(detail) < MANY_PX or np.median(detail) > PLAIN:
+        return np.zeros(seen.shape, bool)
+    return near & (light < CREASE_LIGHT * push_pull(rgb, inner.astype(np.float32)).sum(-1))
 
 
 def _completed(diffused: np.ndarray, seen: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -84,7 +108,7 @@ def _lay_skirt(
 ) -> None:
     """Give the skirt a layer of its own; the legs under it keep its colours but end at the bare leg's outline."""
     ramp = np.clip(1.5 - distance_to(skirt) / reach, 0, 1)
-    rgba[SKIRT, ..., 3] = matte * ramp
+    rgba[SKIRT, ..., 3] = _without_crumbs(matte * ramp)
     known[SKIRT] = (matte > 0.5) & (ramp > 0.5) & (distance_to(hands) > 2)  # no hands that rest on it
     rgba[SKIRT, ..., :3] = _completed(push_pull(rgb, known[SKIRT].astype(np.float32)), known[SKIRT], rgba[SKIRT, ..., 3])
     for leg in (Part.LEFT_LEG, Part.RIGHT_LEG):

@@ -130,14 +130,16 @@ def _surface(
     posed = body.camera.unproject(uv_px, -torch.from_numpy(depth[used]))
     bones, heaviest = top_bones(weights)
     rest = unpose(body.transforms, bones, heaviest, posed)
-    faces = faces[~_torn(faces, posed.numpy(), rest.numpy())]
-    count = len(faces)
+    corners, source, follows = _detached(faces, _torn(faces, posed.numpy(), rest.numpy()), heaviest)
+    uv_px, posed, bones, heaviest = uv_px[source], posed[source], bones[follows], heaviest[follows]
+    rest = unpose(body.transforms, bones, heaviest, posed)
+    count = len(corners)
     return Surface(
         rest_m=rest,
         bones=bones,
         weights=heaviest,
         uv_px=uv_px.float().contiguous(),
-        faces=torch.from_numpy(np.ascontiguousarray(faces)).to(torch.int32),
+        faces=corners.to(torch.int32).contiguous(),
         layer=torch.full((count,), layer, dtype=torch.int32),
         bias_m=torch.zeros(count),
         confidence=torch.full((count,), FRONT_CONFIDENCE if front else BACK_CONFIDENCE),
@@ -151,3 +153,17 @@ def _torn(faces: np.ndarray, posed: np.ndarray, rest: np.ndarray) -> np.ndarray:
         corners = vertices[faces]
         longest.append(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=-1).max(1))
     return (longest[1] > TEAR_M) & (longest[1] > TEAR_STRETCH * longest[0])
+
+
+def _detached(faces: np.ndarray, torn: np.ndarray, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Faces [F, 3] of which the torn ones have vertices of their own; for every vertex, which old one it is and which it follows.
+
+    All three corners of a torn cell follow its most rigid one, so that it neither stretches into a spike nor leaves a hole.
+    """
+    corners, loose = torch.from_numpy(np.ascontiguousarray(faces)).long(), torch.from_numpy(torn)
+    own = corners[loose]  # [N, 3]
+    leader = own.gather(1, weights[own, 0].argmax(1, keepdim=True)).expand_as(own)
+    count = len(weights)
+    corners[loose] = torch.arange(count, count + own.numel()).reshape(-1, 3)
+    old = torch.arange(count)
+    return corners, torch.cat((old, own.reshape(-1))), torch.cat((old, leader.reshape(-1)))

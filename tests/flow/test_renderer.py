@@ -119,7 +119,8 @@ def test_whatever_the_pose_the_frame_is_finite(pose):
     warped = Renderer(surface, layers, (32, 32)).render(transforms, Camera.for_image(32, 32))
     for name in ("rgba", "source_px", "confidence"):
         assert torch.isfinite(getattr(warped, name)).all(), name
-    assert -1e-4 <= float(warped.rgba.min()) and float(warped.rgba.max()) <= 1 + 1e-4, warped.rgba.aminmax()
+    low, high = (float(v) for v in warped.rgba.aminmax())
+    assert low >= -1e-4 and high <= 1 + 1e-4, f"RGBA from {low} to {high}"
 
 
 def test_surfaces_close_together_blend_by_confidence():

@@ -1,0 +1,138 @@
+"""Heads from behind show no face, and hair has volume."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from avatar_material import HAIR, SKIN, STANDING_DEG, big_hair, body_of, close_to, paint, photograph, posed, standing
+
+from motionimit.avatar.fill import nearest_index
+from motionimit.avatar.hair import head_from_behind
+from motionimit.avatar.labels import label_matte
+from motionimit.avatar.posed import PosedBody
+from motionimit.avatar.volume import ReliefGrid, with_hair
+from motionimit.body.parts import Part, Region
+
+CELL_PX = 2
+
+
+def large():
+    """Short hair in a photo of twice the size."""
+    return photograph(posed(STANDING_DEG, size=(320, 480)))
+
+
+def head_of(photo):
+    body = body_of(photo)
+    label = label_matte(body, photo.colors, photo.matte)
+    return body, (label == Part.HEAD) & (photo.matte > 0.5)
+
+
+def face_above_nape(body: PosedBody, head):
+    """The face without its lowest 40 %, where the nape of a short-haired head may show skin."""
+    rows = np.flatnonzero((body.region == Region.FACE).any(1))
+    end = int(rows[0] + 0.6 * (rows[-1] - rows[0]))
+    return head & (body.region == Region.FACE) & (np.arange(len(head)) < end)[:, None]
+
+
+@pytest.mark.parametrize(("person", "nearness"), [(large, 1.0), (big_hair, 0.5)])
+def test_no_face_is_left_on_the_back_of_a_head(person, nearness):
+    """Where only a rim of short hair is seen, it is mixed with skin: it need but be nearer to hair than to skin."""
+    photo = person()
+    body, head = head_of(photo)
+    behind, face = head_from_behind(body, photo.colors, head), face_above_nape(body, head)
+    assert close_to(photo.colors, SKIN, 0.15)[face].mean() > 0.7, "the photo shows no face"
+    skin = close_to(behind, SKIN, 0.25)[face].mean()
+    assert skin == 0, f"{skin:.1%} of the face's pixels are still skin from behind"
+    to_hair, to_skin = (np.abs(behind - np.float32(color)).sum(-1)[face] for color in (HAIR, SKIN))
+    hair = (to_hair < nearness * to_skin).mean()
+    assert hair > 0.98, f"{hair:.1%} of the face's pixels look like hair from behind"
+
+
+def test_a_bald_head_is_bald_from_behind():
+    table = paint()
+    table[Region.SCALP] = SKIN
+    photo = photograph(posed({}), table)
+    body, head = head_of(photo)
+    behind = head_from_behind(body, photo.colors, head)
+    share = close_to(behind, SKIN, 0.1)[head].mean()
+    assert share > 0.97, f"{share:.1%} of a bald head is skin from behind"
+
+
+def test_nothing_but_the_head_changes():
+    photo = standing()
+    body, head = head_of(photo)
+    behind = head_from_behind(body, photo.colors, head)
+    rows, columns = np.flatnonzero(head.any(1)), np.flatnonzero(head.any(0))
+    outside = np.ones(head.shape, bool)
+    outside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = False
+    assert np.array_equal(behind[outside], photo.colors[outside])
+    assert np.array_equal(head_from_behind(body, photo.colors, np.zeros_like(head)), photo.colors), "no head, no change"
+
+
+def relief(body: PosedBody, alpha) -> ReliefGrid:
+    """The bare head's two sides over the picture, run on outside it, closing over 3 cm as the shells do."""
+    view = body.parts[Part.HEAD]
+    covered = (view.front.depth_m.isfinite() & view.back.depth_m.isfinite()).numpy()
+    index, distance = nearest_index(covered)
+    rows, columns = -(-alpha.shape[0] // CELL_PX), -(-alpha.shape[1] // CELL_PX)
+    y, x = np.mgrid[: rows + 1, : columns + 1] * CELL_PX
+    at = np.minimum(y, alpha.shape[0] - 1), np.minimum(x, alpha.shape[1] - 1)
+    near, far = (r.depth_m.numpy().reshape(-1)[index[at]] for r in (view.front, view.back))
+    reach_px = 0.03 * body.camera.focal_px / float(np.median(near))
+    return ReliefGrid(
+        np.stack((x, y), -1).astype(np.float32),
+        near,
+        far,
+        np.clip(distance[at] / reach_px, 0, 1),
+        np.zeros((*near.shape, 24), np.float32),
+        np.ones((rows, columns), bool),
+    )
+
+
+def closed(grid: ReliefGrid):
+    """Depths of both sides after closing towards their middle plane."""
+    middle = (grid.near + grid.far) / 2
+    return (side + (middle - side) * grid.closing for side in (grid.near, grid.far))
+
+
+@pytest.mark.parametrize("person", [standing, big_hair])
+def test_hair_makes_the_relief_deeper_and_never_thinner(person):
+    photo = person()
+    body, head = head_of(photo)
+    alpha = head * photo.matte
+    grid = relief(body, alpha)
+    hairy = with_hair(body, grid, alpha)
+    (near, far), (front, back) = closed(grid), closed(hairy)
+    row, column = (np.minimum(grid.uv[..., k].astype(int), alpha.shape[1 - k] - 1) for k in (1, 0))
+    gain = ((back - front) - (far - near))[alpha[row, column] > 0.5]
+    assert gain.min() > -1e-5, f"{(gain < -1e-5).sum()} vertices come up to {-1000 * gain.min():.1f} mm thinner"
+    assert gain.max() > 0.02, f"no vertex comes more than {1000 * gain.max():.1f} mm deeper"
+    face = body.region[row, column] == Region.FACE
+    moved = np.abs(front - near)[face].max()
+    assert moved < 1e-6, f"the face moves by {1000 * moved:.1f} mm"
+
+
+def test_a_ball_of_hair_is_as_deep_as_it_is_wide():
+    photo = big_hair()
+    body, head = head_of(photo)
+    alpha = head * photo.matte
+    grid = relief(body, alpha)
+    front, back = closed(with_hair(body, grid, alpha))
+    bare_front, bare_back = closed(grid)
+    rows = np.flatnonzero((body.region == Region.FACE).any(1))
+    width_px = head[rows[0] + 4].sum()
+    at = (rows[0] + 4) // CELL_PX
+    width_m = width_px * float(np.median(grid.near[at])) / body.camera.focal_px
+    depth, bare = float((back - front)[at].max()), float((bare_back - bare_front)[at].max())
+    assert depth > 0.8 * width_m, f"hair {100 * width_m:.0f} cm wide is {100 * depth:.0f} cm deep"
+    assert depth < 1.3 * width_m, f"hair {100 * width_m:.0f} cm wide is {100 * depth:.0f} cm deep"
+    assert depth > bare + 0.02, f"{100 * depth:.1f} cm with hair, {100 * bare:.1f} cm without"
+
+
+def test_a_body_without_a_face_keeps_its_relief():
+    photo = standing()
+    body, head = head_of(photo)
+    alpha = head * photo.matte
+    grid = relief(body, alpha)
+    faceless = replace(body, region=np.full_like(body.region, -1))
+    assert with_hair(faceless, grid, alpha) is grid

@@ -91,7 +91,7 @@ def test_in_its_own_pose_the_avatar_is_the_photo(person):
     inside, solid = photo.matte > 0.5, eroded(photo.matte > 0.99, 3)
     level = psnr(over(rgba, photo.wall), photo.rgb, inside)
     assert level >= LIMIT_DB, f"PSNR inside the person {level:.1f} dB"
-    assert rgba[..., 3][solid].min() > 0.8, f"see-through to {rgba[..., 3][solid].min():.2f}"
+    assert rgba[..., 3][solid].min() > 0.7, f"see-through to {rgba[..., 3][solid].min():.2f}"
     ours = rgba[..., 3] > 0.5
     iou = (ours & inside).sum() / (ours | inside).sum()
     assert iou > 0.96, f"outline IoU {iou:.3f}"

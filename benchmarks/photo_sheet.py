@@ -69,9 +69,9 @@ def recover(clip: Path, model: BodyModel, count: int) -> Motion:
 def animate(path: Path, motions: list[Motion], model: BodyModel, size_px: int) -> list[np.ndarray]:
     """The photo, then its person in the shown frames of every motion."""
     photo, clock = read_photo(path), StageClock()
-    person, matte = pipeline.find_source(photo, clock, quiet)
+    person = pipeline.find_source(photo, clock, quiet)
     size = output_size((photo.rgb.shape[1], photo.rgb.shape[0]), size_px)
-    avatar = pipeline.build_source(photo, person, matte, model, size, clock, quiet, RunReport())
+    avatar = pipeline.build_source(photo, person, model, size, clock, quiet, RunReport())
     renderer, out = Renderer(avatar.surface, avatar.layers, size), [photo.rgb]
     for m in motions:
         placed = retarget(avatar.params, m.params, model, fps=float(m.track.fps), cuts=m.track.cuts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from threading import Thread
 
@@ -31,7 +32,7 @@ from .pose.tracking import track_person
 from .runtime import StageClock, peak_rss_mb, pick_device
 from .types import BodyParams, PersonTrack, Photo, Progress, RunReport
 
-SOURCE_STEPS = 4
+SOURCE_STEPS = 3
 
 
 def transfer(settings: TransferSettings, progress: Progress | None = None) -> RunReport:
@@ -59,7 +60,7 @@ def transfer(settings: TransferSettings, progress: Progress | None = None) -> Ru
         check_output(settings.output, settings.alpha, settings.input_paths, given.frames)
         stack.enter_context(_warming_up(device))
         source_begin = time.perf_counter()
-        person, matte = find_source(photo, clock, tell)
+        person = find_source(photo, clock, tell)
         report.source_s = time.perf_counter() - source_begin
         if isinstance(given, Motion):
             driver, fps = given.params, given.fps
@@ -69,13 +70,13 @@ def transfer(settings: TransferSettings, progress: Progress | None = None) -> Ru
             shared = find_same_frame(photo.rgb, person, track, lambda: given)
     source_begin = time.perf_counter()
     own = None if shared is None else driver.at(shared, photo.rgb.shape[1], photo.rgb.shape[0])
-    avatar = build_source(photo, person, matte, model, size, clock, tell, report, own)
+    avatar = build_source(photo, person, model, size, clock, tell, report, own)
     report.source_s += time.perf_counter() - source_begin
     with clock.stage("retarget"):
         motion = retarget(avatar.params, driver, model, mode=settings.camera, fps=float(fps), cuts=cuts)
     follows = shared is not None and settings.camera == "copy" and settings.background_kind == "source"
     still = avatar.background if backdrop is None else backdrop
-    stage = Stage(avatar, motion.camera, still, photo.rgb, settings, device, matte if follows else None)
+    stage = Stage(avatar, motion.camera, still, photo.rgb, settings, device, follows)
     transforms = model.joint_transforms(motion.rotations, model.rest_joints(motion.betas), motion.translation_m)
     write_film(stage, transforms, fps, clock, tell, report)
     report.driver_s = time.perf_counter() - driver_begin - report.source_s
@@ -109,25 +110,20 @@ def fit(request: FitRequest, progress: Progress | None = None) -> RunReport:
     return _finish(report, clock, begin)
 
 
-def find_source(photo: Photo, clock: StageClock, tell: Progress) -> tuple[PersonTrack, np.ndarray]:
-    """Photo → the person as a track of one frame, and their alpha matte [H, W] float32."""
+def find_source(photo: Photo, clock: StageClock, tell: Progress) -> PersonTrack:
+    """Photo → the person as a track of one frame. Raises `BadInput` where there is none to work with."""
     tell("source", 0, SOURCE_STEPS)
     with clock.stage("source landmarks"):
         track = track_photo(photo)
-    tell("source", 1, SOURCE_STEPS)
-    with clock.stage("source matte"):
-        mask, box = track.masks[0, 0].numpy(), track.box_xyxy_px[0].numpy()
-        matte = photo.matte if photo.matte is not None else refine_matte(photo.rgb, mask, box)
-    if not (matte > 0.5).any():
+    if not (track.masks[0] > 0.5).any():
         raise BadInput(f"The person in {shown(photo.path)} could not be cut out; use a photo that shows them larger and clearer.")
-    tell("source", 2, SOURCE_STEPS)
-    return track, matte
+    tell("source", 1, SOURCE_STEPS)
+    return track
 
 
 def build_source(
     photo: Photo,
     track: PersonTrack,
-    matte: np.ndarray,
     model: BodyModel,
     size_px: tuple[int, int],
     clock: StageClock,
@@ -135,17 +131,30 @@ def build_source(
     report: RunReport,
     params: BodyParams | None = None,
 ) -> Avatar:
-    """The person of the photo → avatar: fit the body (or take `params` where it is known already), build layers and shells."""
+    """The person of the photo → avatar: cut out, fit the body (or take `params` where it is known), build layers and shells."""
     report.warnings.extend(f"photo: {w}" for w in track.warnings)
-    if params is None:
-        with clock.stage("source fit"):
-            params, quality = fit_body(track, model)
-        report.warnings.extend(f"photo: {w}" for w in quality.warnings)
-    tell("source", 3, SOURCE_STEPS)
+    with ThreadPoolExecutor(1) as beside:  # matte and fit need nothing of each other
+        cut_out = beside.submit(_matte, photo, track, clock)
+        if params is None:
+            with clock.stage("source fit"):
+                params, quality = fit_body(track, model)
+            report.warnings.extend(f"photo: {w}" for w in quality.warnings)
+        matte = cut_out.result()
+    tell("source", 2, SOURCE_STEPS)
     with clock.stage("source avatar"):
         avatar = build_avatar(photo.rgb, matte, params, model, size_px)
     tell("source", SOURCE_STEPS, SOURCE_STEPS)
     return avatar
+
+
+def _matte(photo: Photo, track: PersonTrack, clock: StageClock) -> np.ndarray:
+    """[H, W] float32: the photo's own alpha, or the refined mask (the mask itself where refinement leaves nothing)."""
+    if photo.matte is not None:
+        return photo.matte
+    mask = track.masks[0, 0].numpy()
+    with clock.stage("source matte"):
+        matte = refine_matte(photo.rgb, mask, track.box_xyxy_px[0].numpy())
+    return matte if (matte > 0.5).any() else mask
 
 
 def recover_motion(

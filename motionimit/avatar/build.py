@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -19,7 +19,7 @@ from ..pose.matting import foreground_colors
 from ..types import BodyParams
 from .background import clean_background
 from .labels import close_holes, label_matte, region_map
-from .layers import SKIRT, build_layers
+from .layers import SKIRT, Layers, build_layers
 from .posed import pose_body
 from .shell import part_shells, skirt_shells
 from .underlay import underlay
@@ -39,12 +39,14 @@ class Avatar:
     regions: Tensor  # [h, w] int32, `body.parts.Region` of the photo's pixels, -1 off the person: the parsing map
     params: BodyParams  # the source's own shape, pose and camera; T = 1; camera of the output's size
     background: Tensor  # [H, W, 3] float32, 0..1, at the output's size
+    matte: Tensor  # [H, W] float32, 0..1, of the photo at the output's size
 
     def __post_init__(self) -> None:
         axes = check_shape("layers", self.layers, ("L", "h", "w", 4))
         check_shape("known", self.known, ("L", "h", "w"), axes)
         check_shape("regions", self.regions, ("h", "w"), axes)
-        check_shape("background", self.background, ("H", "W", 3))
+        frame = check_shape("background", self.background, ("H", "W", 3))
+        check_shape("matte", self.matte, ("H", "W"), frame)
 
 
 def output_size(photo_size: tuple[int, int], long_side_px: int) -> tuple[int, int]:
@@ -57,23 +59,24 @@ def output_size(photo_size: tuple[int, int], long_side_px: int) -> tuple[int, in
 def build_avatar(rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: BodyModel, size_px: tuple[int, int]) -> Avatar:
     """rgb [H, W, 3] uint8 and matte [H, W] float32 of the photo, the body fitted to it, and the output's (width, height)."""
     with ThreadPoolExecutor(1) as beside:  # the background needs nothing of the rest
-        background = beside.submit(_background, rgb, matte, size_px)
-        return _person(rgb, matte, params, model, size_px, background)
-
-
-def _background(rgb: np.ndarray, matte: np.ndarray, size_px: tuple[int, int]) -> Tensor:
-    small, small_matte = (cv2.resize(a, size_px, interpolation=cv2.INTER_AREA) for a in (rgb.astype(np.float32) / 255, matte))
-    return torch.from_numpy(clean_background(small, small_matte))
+        small, small_matte = (cv2.resize(a, size_px, interpolation=cv2.INTER_AREA) for a in (rgb, matte.astype(np.float32)))
+        background = beside.submit(clean_background, small.astype(np.float32) / 255, small_matte)
+        surface, layers, regions = _person(rgb, matte, params, model, size_px)
+        return Avatar(
+            surface=surface,
+            layers=torch.from_numpy((layers.rgba * 255 + 0.5).astype(np.uint8)),
+            known=torch.from_numpy(layers.known),
+            regions=torch.from_numpy(regions),
+            params=BodyParams(params.rotations, params.betas, params.translation_m, params.camera.resized(*size_px)),
+            background=torch.from_numpy(background.result()),
+            matte=torch.from_numpy(small_matte),
+        )
 
 
 def _person(
-    rgb: np.ndarray,
-    matte: np.ndarray,
-    params: BodyParams,
-    model: BodyModel,
-    size_px: tuple[int, int],
-    background: Future[Tensor],
-) -> Avatar:
+    rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: BodyModel, size_px: tuple[int, int]
+) -> tuple[Surface, Layers, np.ndarray]:
+    """Surface, texture layers and the parsing map [h, w] in the texture's window."""
     camera, texture, alpha = _texture_crop(rgb, matte, params.camera, size_px)
     body = pose_body(model, params, camera)
     alpha = close_holes(body, alpha)
@@ -85,14 +88,8 @@ def _person(
     weights = model.weights.float()
     shells = [s for p in Part for s in part_shells(body, p, layers.rgba[p, ..., 3], weights, model.faces, cell_px)]
     shells += skirt_shells(body, layers.rgba[SKIRT, ..., 3], weights, model.faces, cell_px)
-    return Avatar(
-        surface=join([*shells, underlay(body, model, layers.rgba[..., 3])]),
-        layers=torch.from_numpy((layers.rgba * 255 + 0.5).astype(np.uint8)),
-        known=torch.from_numpy(layers.known),
-        regions=torch.from_numpy(region_map(body, label, alpha)),
-        params=BodyParams(params.rotations, params.betas, params.translation_m, params.camera.resized(*size_px)),
-        background=background.result(),
-    )
+    surface = join([*shells, underlay(body, model, layers.rgba[..., 3])])
+    return surface, layers, region_map(body, label, alpha)
 
 
 def _texture_crop(

@@ -75,7 +75,7 @@ def _with_sound(path: Path) -> Path | None:
 def _driver_frames(stage: Stage, stack: ExitStack) -> Iterator[Frame | None]:
     """The driver's frames a second time where the output shows or follows them, else None for ever."""
     settings = stage.settings
-    if not settings.side_by_side and settings.background_kind != "driving" and stage.matte is None:
+    if not settings.side_by_side and settings.background_kind != "driving" and not stage.follows_camera:
         return repeat(None)
     side = max(stage.backdrop.shape[0], DRIVER_SIDE_PX)
     reader = VideoReader(settings.driving, settings.start_s, settings.duration_s, settings.max_frames, side)

@@ -40,7 +40,7 @@ class Stage:
     photo: np.ndarray  # [H, W, 3] uint8, for side by side
     settings: TransferSettings
     device: torch.device
-    matte: np.ndarray | None = None  # [H, W] of the photo, where the backdrop shall follow the driver's camera
+    follows_camera: bool = False  # the backdrop moves as the driver's does; the photo must be one of its frames
 
 
 def draw(stage: Stage, transforms: Tensor, driver: Iterator[Frame | None], clock: StageClock) -> Generator[np.ndarray]:
@@ -53,10 +53,10 @@ def draw(stage: Stage, transforms: Tensor, driver: Iterator[Frame | None], clock
     height, width = stage.backdrop.shape[:2]
     surface, still = stage.avatar.surface.to(stage.device), stage.backdrop.to(stage.device)
     backdrops: Iterator[Tensor] = repeat(still)
-    if stage.matte is not None:
+    if stage.follows_camera:
         driver, watched = tee(driver)
         frames = (frame for frame in watched if frame is not None)
-        backdrops = clock.timed("camera", moved_backdrops(still, stage.photo, stage.matte, frames))
+        backdrops = clock.timed("camera", moved_backdrops(still, stage.photo, stage.avatar.matte.numpy(), frames))
     of_thread = local()
 
     def one(job: tuple[Tensor, Frame | None, Tensor]) -> np.ndarray:

@@ -228,4 +228,4 @@ def test_a_print_in_the_walls_colour_is_no_window():
 def test_axes_are_checked_across_fields():
     avatar = avatar_of(standing)
     with pytest.raises(ValueError, match="known"):
-        Avatar(avatar.surface, avatar.layers, avatar.known[:, 1:], avatar.regions, avatar.params, avatar.background)
+        Avatar(avatar.surface, avatar.layers, avatar.known[:, 1:], avatar.regions, avatar.params, avatar.background, avatar.matte)

@@ -21,15 +21,14 @@ from .skirt import find_skirt
 HEAD_BACK = len(Part)  # the head as seen from behind: hair where the photo shows the face
 SKIRT = len(Part) + 1  # cloth that spans both legs
 LAYER_COUNT = len(Part) + 2
-OCCLUSION_STEP_M = 0.04  # a part this much behind the visible one is hidden by it; less is a joint between the two
-HIDDEN_SHARE, MANY_PX = 0.02, 400  # a layer with more than this share hidden, and enough pixels to learn from, is patched
-_ARMS = (Part.LEFT_ARM, Part.RIGHT_ARM)
-OVERLAP_OF_HEIGHT = 0.012  # how far joined parts run under each other, as a share of the person's height
-
+OCCLUSION_STEP_M = 0.04  # a part this much behind the visible one is hidden by it; less is a joint between the two ..
+SEAM_REACH = 3.0  # .. if it is within this many reaches of the seam of their meshes
+OVERLAP_OF_HEIGHT = 0.012  # a reach: how far joined parts run under each other, as a share of the person's height
 CRUMB_SHARE = 0.04  # pieces of a layer smaller than this share of its largest are label noise
-PLAIN = 0.08  # median departure of cloth without a pattern from its own blur, relative
+HIDDEN_SHARE, MANY_PX = 0.02, 400  # a layer with more than this share hidden, and enough pixels to learn from, is patched
 CREASE_REACH, CREASE_LIGHT = 1.5, 0.8  # creases are within this many reaches of the other part, and less lit than this
-SEAM_REACH = 3.0  # .. and so many times this far from the seam of their meshes
+PLAIN = 0.08  # median departure of cloth without a pattern from its own blur, relative
+_ARMS = (Part.LEFT_ARM, Part.RIGHT_ARM)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from .fill import distance_to, nearest_index
 from .posed import PosedBody
 
 SURE_M = 0.01  # up to this far outside the bare body the nearest part owns a pixel whatever its colour
+BORDER_M, CLEARLY = 0.03, 1.5  # beside an arm's border, and the mean log likelihood ratio that moves a pixel over it
 SOFT_M = 0.06  # beyond, this much more distance weighs as much as one e-fold in colour likelihood ..
 COLOR_WEIGHT = 0.5  # .. times this
 BINS = 10
@@ -30,9 +31,9 @@ def label_matte(body: PosedBody, rgb: np.ndarray, matte: np.ndarray) -> np.ndarr
     nearest = body.label.reshape(-1)[index]
     px_per_m = body.camera.focal_px / float(np.median(body.depth_m[np.isfinite(body.depth_m)]))
     doubtful = (matte > 0.02) & (distance > SURE_M * px_per_m)
-    if not doubtful.any():
-        return nearest
     bins = _color_bins(rgb)
+    if not doubtful.any():
+        return _settle_arms(nearest.copy(), bins, matte, px_per_m)
     cost = np.full((len(Part), int(doubtful.sum())), np.inf, np.float32)
     for part in Part:
         own = on_body & (body.label == part)
@@ -43,7 +44,24 @@ def label_matte(body: PosedBody, rgb: np.ndarray, matte: np.ndarray) -> np.ndarr
     label = nearest.copy()
     if np.isfinite(cost).any():
         label[doubtful] = cost.argmin(0)
-    return np.where(doubtful, cv2.medianBlur(label.astype(np.uint8), 5), nearest).astype(np.int32)
+    label = np.where(doubtful, cv2.medianBlur(label.astype(np.uint8), 5), nearest).astype(np.int32)
+    return _settle_arms(label, bins, matte, px_per_m)
+
+
+def _settle_arms(label: np.ndarray, bins: np.ndarray, matte: np.ndarray, px_per_m: float) -> np.ndarray:
+    """Along the border of an arm with the trunk, where the fit may be off, colours that are clearly the other's decide."""
+    reach = BORDER_M * px_per_m
+    for arm in (Part.LEFT_ARM, Part.RIGHT_ARM):
+        ours, theirs = (matte > 0.5) & (label == arm), (matte > 0.5) & (label == Part.TRUNK)
+        band = (ours | theirs) & (distance_to(ours) < reach) & (distance_to(theirs) < reach)
+        sure = [where & ~band for where in (ours, theirs)]
+        if not band.any() or min(int(s.sum()) for s in sure) < 50:
+            continue
+        arms, trunks = (np.log(_likelihood(bins[s]))[bins] for s in sure)
+        verdict = cv2.blur(np.where(band, arms - trunks, 0).astype(np.float32), (3, 3))
+        label[band & (verdict > CLEARLY)] = arm
+        label[band & (verdict < -CLEARLY)] = Part.TRUNK
+    return label
 
 
 def region_map(body: PosedBody, label: np.ndarray, matte: np.ndarray) -> np.ndarray:

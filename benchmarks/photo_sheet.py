@@ -9,7 +9,6 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
@@ -17,15 +16,14 @@ from motionimit import pipeline
 from motionimit.avatar.build import output_size
 from motionimit.body.model import BodyModel, load_body
 from motionimit.body.retarget import retarget
+from motionimit.compositing.label import grid
 from motionimit.compositing.place import over
 from motionimit.errors import MotionimitError
 from motionimit.flow.transfer import Renderer
-from motionimit.media.image import read_photo
+from motionimit.media.image import read_photo, write_png
 from motionimit.media.reader import VideoReader
 from motionimit.runtime import StageClock
 from motionimit.types import BodyParams, PersonTrack, RunReport
-
-ASPECT = 0.75  # of a cell, width / height
 
 
 @dataclass(frozen=True)
@@ -47,14 +45,14 @@ def main() -> None:
     args = parser.parse_args()
     model = load_body(None)
     motions = [recover(clip, model, args.frames) for clip in args.clips]
-    blank = np.full((args.height, round(args.height * ASPECT), 3), 255, np.uint8)
-    rows = [np.hstack([blank, *(cell(p, args.height) for m in motions for p in m.pictures)])]
+    blank = np.full((1, 1, 3), 255, np.uint8)
+    rows = [[blank, *(p for m in motions for p in m.pictures)]]
     for photo in args.photos:
         try:
-            rows.append(np.hstack([cell(p, args.height) for p in animate(photo, motions, model, args.size)]))
+            rows.append(animate(photo, motions, model, args.size))
         except MotionimitError as error:
             print(f"{photo}: {error}")
-    cv2.imwrite(str(args.sheet), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
+    write_png(args.sheet, grid(rows, args.height))
     print(args.sheet)
 
 
@@ -78,19 +76,6 @@ def animate(path: Path, motions: list[Motion], model: BodyModel, size_px: int) -
         bones = model.joint_transforms(placed.rotations, model.rest_joints(placed.betas), placed.translation_m)
         out += [over(renderer.render(bones[t], placed.camera).rgba, avatar.background) for t in m.shown]
     return out
-
-
-def cell(picture: np.ndarray, height: int) -> np.ndarray:
-    """The picture at the cell's height, cut or padded to its width."""
-    width = round(height * ASPECT)
-    scaled = cv2.resize(
-        picture, (max(1, round(picture.shape[1] * height / picture.shape[0])), height), interpolation=cv2.INTER_AREA
-    )
-    if scaled.shape[1] >= width:
-        left = (scaled.shape[1] - width) // 2
-        return scaled[:, left : left + width]
-    left = (width - scaled.shape[1]) // 2
-    return np.pad(scaled, ((0, 0), (left, width - scaled.shape[1] - left), (0, 0)), constant_values=255)
 
 
 def quiet(stage: str, done: int, total: int | None) -> None:

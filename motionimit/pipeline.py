@@ -199,13 +199,11 @@ def _warming_up(device: torch.device) -> Iterator[None]:
     """
 
     def load() -> None:
-        from warp import load_module
-
         from .avatar import inpaint
         from .flow import kernels
 
         with suppress(Exception):  # the first launch meets it again, where it can be told to the user
-            load_module(inpaint.__name__, device="cpu")
+            inpaint.load()
             kernels.load(str(device))
 
     thread = Thread(target=load, daemon=True)

@@ -95,12 +95,10 @@ def check_kernels(device: str) -> Check:
     import torch
 
     begin = time.perf_counter()
-    from warp import load_module
-
     from .avatar import inpaint
     from .flow.raster import rasterize
 
-    load_module(inpaint.__name__, device="cpu")
+    inpaint.load()
     target = pick_device(device)
     corners = torch.tensor([[0.0, 0.0, 1.0], [16.0, 0.0, 1.0], [0.0, 16.0, 1.0]], device=target)
     face = rasterize(corners, torch.tensor([[0, 1, 2]], device=target), (16, 16)).face

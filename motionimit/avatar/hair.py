@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 
 from ..body.parts import Region
-from .fill import push_pull
 from .inpaint import inpaint
 from .posed import PosedBody
 
@@ -36,7 +35,7 @@ def head_from_behind(body: PosedBody, rgb: np.ndarray, head: np.ndarray) -> np.n
     if hair.sum() < ENOUGH_PX:
         return rgb
     out = rgb.copy()
-    behind = inpaint(push_pull(rgb[window], hair.astype(np.float32)), ~hair)
+    behind = inpaint(rgb[window], ~hair)
     share = cv2.GaussianBlur(neck.astype(np.float32), (0, 0), 1.5)[..., None]
     out[window] = behind * (1 - share) + rgb[window] * share
     return out

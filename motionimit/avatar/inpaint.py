@@ -117,6 +117,11 @@ def vote(
     out[y, x] = wp.where(weight > 0.0, total / wp.max(weight, 1.0e-9), image[y, x])
 
 
+def load() -> None:
+    """Compile the kernels, or take them from the cache."""
+    wp.load_module(__name__, device="cpu")
+
+
 def inpaint(rgb: np.ndarray, hole: np.ndarray, seed: int = 0) -> np.ndarray:
     """Fill hole [H, W] bool of rgb [H, W, 3] float32 (0..1). Deterministic for a seed; runs on the CPU.
 
@@ -141,7 +146,7 @@ def inpaint(rgb: np.ndarray, hole: np.ndarray, seed: int = 0) -> np.ndarray:
         guess, field = _solve(guess, gap, usable, field, seed + number)
     if field is None:
         return base
-    return np.where(hole[..., None], _transplant(rgb, base, field, guess, hole), rgb)
+    return np.where(hole[..., None], _transplant(base, field, guess, hole), rgb)
 
 
 def _line_prior(image: np.ndarray, gap: np.ndarray) -> np.ndarray:
@@ -200,7 +205,7 @@ def _scaled_field(field: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.round(offset * scale).astype(np.int32) + np.stack((y, x), -1)
 
 
-def _transplant(rgb: np.ndarray, base: np.ndarray, field: np.ndarray, guess: np.ndarray, hole: np.ndarray) -> np.ndarray:
+def _transplant(base: np.ndarray, field: np.ndarray, guess: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """Full-resolution pixels along the coarse offsets, blended where offsets change; low frequencies as the coarse vote."""
     height, width = hole.shape
     rows, columns = field.shape[:2]

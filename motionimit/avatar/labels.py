@@ -14,6 +14,7 @@ BORDER_M, CLEARLY = 0.03, 1.5  # beside an arm's border, and the mean log likeli
 SOFT_M = 0.06  # beyond, this much more distance weighs as much as one e-fold in colour likelihood ..
 COLOR_WEIGHT = 0.5  # .. times this
 BINS = 10
+RIM_PX = 4
 HOLE_ALPHA = 0.9  # below this there is a hole; it is closed where one part lies under more than ..
 HOLE_COVERED, HOLE_RIM = 0.8, 0.65  # .. these shares of it and of its rim
 
@@ -82,16 +83,18 @@ def close_holes(body: PosedBody, matte: np.ndarray) -> np.ndarray:
     and the waist stays open.
     """
     open_ = (matte < HOLE_ALPHA).astype(np.uint8)
-    count, number = cv2.connectedComponents(open_, connectivity=4)
+    count, number, stats, _ = cv2.connectedComponentsWithStats(open_, connectivity=4)
     border = np.unique(np.concatenate((number[0], number[-1], number[:, 0], number[:, -1])))
     holes = np.zeros(matte.shape, np.uint8)
     for hole in np.setdiff1d(np.arange(1, count), border):
-        inside = number == hole
-        rim = (cv2.dilate(inside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & ~inside
-        under = body.label[inside]
+        left, top, width, height = stats[hole, :4]
+        around = np.s_[max(top - RIM_PX, 0) : top + height + RIM_PX, max(left - RIM_PX, 0) : left + width + RIM_PX]
+        inside, below = number[around] == hole, body.label[around]
+        rim = (cv2.dilate(inside.astype(np.uint8), np.ones((2 * RIM_PX + 1,) * 2, np.uint8)) > 0) & ~inside
+        under = below[inside]
         part = np.bincount(under[under >= 0], minlength=1).argmax()
-        if (under == part).mean() > HOLE_COVERED and (body.label[rim] == part).mean() > HOLE_RIM:
-            holes[inside] = 1
+        if (under == part).mean() > HOLE_COVERED and (below[rim] == part).mean() > HOLE_RIM:
+            holes[around][inside] = 1
     return np.maximum(matte, cv2.GaussianBlur(cv2.dilate(holes, np.ones((5, 5), np.uint8)).astype(np.float32), (0, 0), 0.7))
 
 

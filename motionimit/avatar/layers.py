@@ -91,7 +91,7 @@ def _completed(diffused: np.ndarray, seen: np.ndarray, alpha: np.ndarray) -> np.
     rows, columns = np.flatnonzero((alpha > 0.5).any(1)), np.flatnonzero((alpha > 0.5).any(0))
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     out = diffused.copy()
-    out[window] = np.where(seen[window][..., None], diffused[window], inpaint(diffused[window], ~seen[window]))
+    out[window] = inpaint(diffused[window], ~seen[window])
     return out
 
 

@@ -28,8 +28,8 @@ class CameraFollower:
 
     def __init__(self, photo: np.ndarray, matte: np.ndarray) -> None:
         """photo [H, W, 3] uint8 and its person's matte [H, W]."""
-        self.scale = ANALYSED_PX / max(photo.shape[:2])
-        self._size = (round(photo.shape[1] * self.scale), round(photo.shape[0] * self.scale))
+        scale = ANALYSED_PX / max(photo.shape[:2])
+        self._size = (round(photo.shape[1] * scale), round(photo.shape[0] * scale))
         self._reference = self._grey(photo)
         reach = 2 * round(HALO_OF_HEIGHT * self._size[1]) + 1
         person = cv2.resize(matte, self._size, interpolation=cv2.INTER_AREA) > 0.02
@@ -42,7 +42,7 @@ class CameraFollower:
         self._last = np.eye(2, 3)
 
     def __call__(self, rgb: np.ndarray) -> np.ndarray:
-        """[2, 3] affine from the photo's pixel coordinates (at `scale`) to the frame's; the last one where too little is seen."""
+        """[2, 3] affine from the photo to the frame, both `ANALYSED_PX` long; the last one where too little is seen."""
         if len(self._points) >= LEAST_POINTS:
             self._last = self._measured(self._grey(rgb), self._last)
         return self._calmed(self._last)

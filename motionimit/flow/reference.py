@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from ..geometry.camera import Camera
+from . import kernels
 from .surface import Surface
 from .transfer import MERGE_M
 
-_OPAQUE, _SLACK = 0.95, -1e-5
+_OPAQUE, _SLACK = float(kernels.OPAQUE), float(kernels.SLACK)
 
 
 def render_reference(surface: Surface, layers: Tensor, size: tuple[int, int], transforms: Tensor, camera: Camera) -> Tensor:

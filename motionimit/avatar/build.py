@@ -20,7 +20,7 @@ from ..types import BodyParams
 from .background import clean_background
 from .labels import close_holes, label_matte, region_map
 from .layers import SKIRT, Layers, build_layers
-from .posed import pose_body
+from .posed import PosedBody, pose_body
 from .shell import part_shells, skirt_shells
 from .underlay import underlay
 
@@ -37,6 +37,8 @@ class Avatar:
     layers: Tensor  # [L, h, w, 4] uint8 RGBA, straight alpha
     known: Tensor  # [L, h, w] bool: shown by the photo, not filled
     regions: Tensor  # [h, w] int32, `body.parts.Region` of the photo's pixels, -1 off the person: the parsing map
+    photo: Tensor  # [h, w, 4] uint8: the person's own colours and the matte, straight alpha, in the texture's window
+    window: Camera  # sees that window; its unit is the texture pixel
     params: BodyParams  # the source's own shape, pose and camera; T = 1; camera of the output's size
     background: Tensor  # [H, W, 3] float32, 0..1, at the output's size
     matte: Tensor  # [H, W] float32, 0..1, of the photo at the output's size
@@ -45,6 +47,7 @@ class Avatar:
         axes = check_shape("layers", self.layers, ("L", "h", "w", 4))
         check_shape("known", self.known, ("L", "h", "w"), axes)
         check_shape("regions", self.regions, ("h", "w"), axes)
+        check_shape("photo", self.photo, ("h", "w", 4), axes)
         frame = check_shape("background", self.background, ("H", "W", 3))
         check_shape("matte", self.matte, ("H", "W"), frame)
 
@@ -61,26 +64,24 @@ def build_avatar(rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: 
     with ThreadPoolExecutor(1) as beside:  # the background needs nothing of the rest
         small, small_matte = (cv2.resize(a, size_px, interpolation=cv2.INTER_AREA) for a in (rgb, matte.astype(np.float32)))
         background = beside.submit(clean_background, small.astype(np.float32) / 255, small_matte)
-        surface, layers, regions = _person(rgb, matte, params, model, size_px)
+        body, colors, alpha = _window(rgb, matte, params, model, size_px)
+        surface, layers, regions = _person(body, colors, alpha, model)
+        photo = np.concatenate((colors, alpha[..., None]), 2)
         return Avatar(
             surface=surface,
             layers=torch.from_numpy((layers.rgba * 255 + 0.5).astype(np.uint8)),
             known=torch.from_numpy(layers.known),
             regions=torch.from_numpy(regions),
+            photo=torch.from_numpy((photo * 255 + 0.5).astype(np.uint8)),
+            window=body.camera,
             params=BodyParams(params.rotations, params.betas, params.translation_m, params.camera.resized(*size_px)),
             background=torch.from_numpy(background.result()),
             matte=torch.from_numpy(small_matte),
         )
 
 
-def _person(
-    rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: BodyModel, size_px: tuple[int, int]
-) -> tuple[Surface, Layers, np.ndarray]:
-    """Surface, texture layers and the parsing map [h, w] in the texture's window."""
-    camera, texture, alpha = _texture_crop(rgb, matte, params.camera, size_px)
-    body = pose_body(model, params, camera)
-    alpha = close_holes(body, alpha)
-    colors = foreground_colors((texture * 255 + 0.5).astype(np.uint8), alpha) / 255
+def _person(body: PosedBody, colors: np.ndarray, alpha: np.ndarray, model: BodyModel) -> tuple[Surface, Layers, np.ndarray]:
+    """Surface, texture layers and the parsing map [h, w] from the window's colours [h, w, 3] and matte [h, w]."""
     label = label_matte(body, colors, alpha)
     layers = build_layers(body, colors, alpha, label)
     rows = np.flatnonzero((alpha > 0.5).any(1))
@@ -90,6 +91,16 @@ def _person(
     shells += skirt_shells(body, layers.rgba[SKIRT, ..., 3], weights, model.faces, cell_px)
     surface = join([*shells, underlay(body, model, layers.rgba[..., 3])])
     return surface, layers, region_map(body, label, alpha)
+
+
+def _window(
+    rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: BodyModel, size_px: tuple[int, int]
+) -> tuple[PosedBody, np.ndarray, np.ndarray]:
+    """The person's window of the photo: the body that it shows, the person's own colours [h, w, 3] 0..1 and the matte [h, w]."""
+    camera, texture, alpha = _texture_crop(rgb, matte, params.camera, size_px)
+    body = pose_body(model, params, camera)
+    alpha = close_holes(body, alpha)
+    return body, foreground_colors((texture * 255 + 0.5).astype(np.uint8), alpha) / 255, alpha
 
 
 def _texture_crop(

@@ -82,6 +82,14 @@ def bilinear(layers: wp.array3d(dtype=wp.uint32), layer: int, u: float, v: float
     return top * (1.0 - fy) + low * fy
 
 
+@wp.func
+def shown(known: wp.array3d(dtype=wp.uint8), layer: int, u: float, v: float) -> float:  # type: ignore[valid-type]
+    """1 where the photo shows the texel that holds texture pixel (u, v), 0 where it was filled in."""
+    x = wp.clamp(int(u), 0, known.shape[2] - 1)
+    y = wp.clamp(int(v), 0, known.shape[1] - 1)
+    return float(known[layer, y, x])
+
+
 @wp.kernel
 def skin(
     rest: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
@@ -145,6 +153,7 @@ def blend(
     bias: wp.array(dtype=float),  # type: ignore[valid-type]
     confidence: wp.array(dtype=float),  # type: ignore[valid-type]
     layers: wp.array3d(dtype=wp.uint32),  # type: ignore[valid-type]
+    known: wp.array3d(dtype=wp.uint8),  # type: ignore[valid-type]
     depth: wp.array2d(dtype=float),  # type: ignore[valid-type]
     merge_m: float,
     surface: wp.array2d(dtype=wp.vec4),  # type: ignore[valid-type]
@@ -154,7 +163,7 @@ def blend(
     """Accumulate fragments: on the opaque surface (within merge_m) into `surface`, translucent ones before it into `veil`.
 
     surface: (Σ m rgb, Σ m), m = alpha · confidence · (1 - gap / merge_m). veil: (Σ alpha rgb, Σ log(1 - alpha)), with Σ alpha in
-    flow's last component. flow: (Σ m u, Σ m v, Σ m confidence, Σ veil alpha).
+    flow's last component. flow: (Σ m u, Σ m v, Σ m confidence where `known`, Σ veil alpha).
     """
     f = wp.tid()
     a, b, c = screen[faces[f, 0]], screen[faces[f, 1]], screen[faces[f, 2]]
@@ -179,7 +188,8 @@ def blend(
                         if gap > -merge_m:
                             m = alpha * confidence[f] * (1.0 - wp.max(gap, 0.0) / merge_m) + 1.0e-6
                             wp.atomic_add(surface, y, x, wp.vec4(m * rgba[0], m * rgba[1], m * rgba[2], m))
-                            wp.atomic_add(flow, y, x, wp.vec4(m * t[0], m * t[1], m * confidence[f], 0.0))
+                            trust = m * confidence[f] * shown(known, layer[f], t[0], t[1])
+                            wp.atomic_add(flow, y, x, wp.vec4(m * t[0], m * t[1], trust, 0.0))
                         else:
                             wp.atomic_add(
                                 veil, y, x, wp.vec4(alpha * rgba[0], alpha * rgba[1], alpha * rgba[2], wp.log(1.0 - alpha))

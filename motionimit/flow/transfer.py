@@ -22,20 +22,27 @@ class Warped:
 
     rgba: Tensor  # [H, W, 4] float32, straight alpha, 0..1
     source_px: Tensor  # [H, W, 2] float32, texture pixels; 0 where nothing is seen
-    confidence: Tensor  # [H, W] float32, 0..1; 0 where nothing is seen
+    confidence: Tensor  # [H, W] float32, 0..1; 0 where nothing is drawn, or only what the photo didn't show
 
 
 class Renderer:
     """Draws one `Surface` with its texture layers. Holds buffers for one thread; make one per thread to draw in parallel."""
 
-    def __init__(self, surface: Surface, layers: Tensor, size: tuple[int, int]) -> None:
-        """`layers`: [L, h, w, 4] uint8 RGBA, straight alpha. `size`: (width, height) of the frames."""
-        check_shape("layers", layers, ("L", "h", "w", 4))
+    def __init__(self, surface: Surface, layers: Tensor, size: tuple[int, int], known: Tensor | None = None) -> None:
+        """`layers`: [L, h, w, 4] uint8 RGBA, straight alpha. `size`: (width, height) of the frames.
+
+        `known`: [L, h, w] bool, what the photo showed (all of it where None is given): nothing else gets confidence.
+        """
+        axes = check_shape("layers", layers, ("L", "h", "w", 4))
+        known = torch.ones(layers.shape[:3], dtype=torch.bool) if known is None else known
+        check_shape("known", known, ("L", "h", "w"), axes)
         self.surface, self.size, self.device = surface, size, surface.rest_m.device
         width, height = size
         texels = layers.to(self.device).contiguous().view(torch.int32).squeeze(-1)
         self._layers = wp.from_torch(texels, dtype=wp.uint32)
-        self._keep = texels
+        seen = known.to(self.device).contiguous().view(torch.uint8)
+        self._known = wp.from_torch(seen)
+        self._keep = (texels, seen)
         self._screen = torch.zeros(len(surface.rest_m), 3, device=self.device)
         self._depth = torch.zeros(height, width, device=self.device)
         self._surface, self._veil, self._flow, self._color = (torch.zeros(height, width, 4, device=self.device) for _ in range(4))
@@ -64,7 +71,8 @@ class Renderer:
         )
         faces, depth = len(self.surface.faces), wp.from_torch(self._depth)
         self._launch(kernels.opaque_depth, faces, [*self._drawn, self._layers, depth])
-        self._launch(kernels.blend, faces, [*self._drawn, self._confidence, self._layers, depth, MERGE_M, *self._images[:3]])
+        seen = [*self._drawn, self._confidence, self._layers, self._known, depth, MERGE_M]
+        self._launch(kernels.blend, faces, [*seen, *self._images[:3]])
         self._launch(kernels.resolve, (self.size[1], self.size[0]), self._images)
         weight = self._surface[..., 3:].clamp_min(1e-6)
         return Warped(self._color, self._flow[..., :2] / weight, self._flow[..., 2] / weight[..., 0])

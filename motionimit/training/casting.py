@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from .assets import AssetLibrary
-from .people import PersonSpec
+from .patterns import patterned
+from .people import PersonSpec, load_texture
 
 _SKIN_TIGHT = ("female_skinsuit_01", "male_skinsuit_01")  # they lie on the bare skin: other clothes cut through
 _STIFF_SUITS = ("female_sportsuit01",)  # leave so much skin bare that its drawn-over texture shows
+
+WORN = (0.5, 0.3, 0.2)  # share of people in an outfit, in a top with a bottom, in a dress
+PATTERNED = 0.4  # share of garments that get a pattern
 
 
 def cast_person(rng: np.random.Generator, library: AssetLibrary) -> PersonSpec:
@@ -21,12 +25,14 @@ def cast_person(rng: np.random.Generator, library: AssetLibrary) -> PersonSpec:
     tints = {name: _tint(rng, 0.35) for name in clothes if rng.random() < 0.6}
     tints[hair] = _tint(rng, 0.25)
     tints["skin"] = _tint(rng, 0.03, 0.1)
+    textures = {n: patterned(rng, load_texture(library.image(n), (1.0, 1.0, 1.0))) for n in clothes if rng.random() < PATTERNED}
     return PersonSpec(
         phenotype=_phenotype(rng, gender, skin),
         skin=skin,
         eyes=_pick(rng, [e for e in library.names("eyes") if e.startswith("eye_")]),
         garments=(*clothes, hair, *face),
         tints=tints,
+        textures=textures,
         inflate_m={name: 0.012 for name in clothes if library.rows[name]["type"] == "top"},
         finger_curl_deg=float(rng.uniform(2, 18)),
     )
@@ -34,13 +40,13 @@ def cast_person(rng: np.random.Generator, library: AssetLibrary) -> PersonSpec:
 
 def _clothes(rng: np.random.Generator, library: AssetLibrary, gender: str) -> tuple[str, ...]:
     """An outfit, a dress, or a top with a bottom; shoes with all of them."""
-    outfits = [o for o in library.names("outfit", gender) if o not in _SKIN_TIGHT + _STIFF_SUITS]
+    outfits: list[tuple[str, ...]] = [(o,) for o in library.names("outfit", gender) if o not in _SKIN_TIGHT + _STIFF_SUITS]
     tops, bottoms, dresses = (library.names(kind, gender) for kind in ("top", "bottom", "dress"))
-    choices = [(o,) for o in outfits] + [(d,) for d in dresses] + [(b, t) for b in bottoms for t in tops]
-    others = len(choices) - len(outfits)  # a fifth of the people wear those, however few there are
-    weights = np.array([0.8 / len(outfits)] * len(outfits) + [0.2 / max(others, 1)] * others)
-    picked = choices[rng.choice(len(choices), p=weights / weights.sum())]
-    return (*picked, _pick(rng, library.names("shoes", gender)))
+    kinds: tuple[list[tuple[str, ...]], ...] = (outfits, [(b, t) for b in bottoms for t in tops], [(d,) for d in dresses])
+    there = [(choices, share) for choices, share in zip(kinds, WORN, strict=True) if choices]
+    shares = np.array([share for _, share in there])
+    choices = there[rng.choice(len(there), p=shares / shares.sum())][0]
+    return (*choices[rng.integers(len(choices))], _pick(rng, library.names("shoes", gender)))
 
 
 def _phenotype(rng: np.random.Generator, gender: str, skin: str) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """THE law of the avatar: in its own pose it is the photo; in near poses it stays whole. Plus sizes, contents and determinism."""
 
+from dataclasses import replace
 from functools import cache
 
 import cv2
@@ -228,4 +229,4 @@ def test_a_print_in_the_walls_colour_is_no_window():
 def test_axes_are_checked_across_fields():
     avatar = avatar_of(standing)
     with pytest.raises(ValueError, match="known"):
-        Avatar(avatar.surface, avatar.layers, avatar.known[:, 1:], avatar.regions, avatar.params, avatar.background, avatar.matte)
+        replace(avatar, known=avatar.known[:, 1:])

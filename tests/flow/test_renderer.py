@@ -33,6 +33,18 @@ def test_identity_pose_reproduces_the_photo_and_the_identity_flow():
     assert float((warped.rgba - photo[0].float() / 255).abs().max()) < 1e-3
 
 
+def test_only_what_the_photo_showed_has_confidence():
+    size, camera = 24, Camera.for_image(24, 24)
+    photo = torch.full((1, size, size, 4), 255, dtype=torch.uint8)
+    known = torch.ones(1, size, size, dtype=torch.bool)
+    known[:, :, 12:] = False
+    poses = torch.eye(4).repeat(24, 1, 1)
+    warped = Renderer(plane(-2.0, 0, size, camera), photo, (size, size), known).render(poses, camera)
+    assert float(warped.confidence[:, :12].min()) > 0.99, "what the photo showed must keep its confidence"
+    assert float(warped.confidence[:, 12:].max()) < 0.01, "what was filled in must have none"
+    assert float(warped.rgba[..., 3].min()) > 0.99, "filled texture must be drawn all the same"
+
+
 def test_translucent_layer_lies_over_the_opaque_one_behind():
     size, camera = 16, Camera.for_image(16, 16)
     layers = torch.zeros(2, size, size, 4, dtype=torch.uint8)

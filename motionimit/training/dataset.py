@@ -17,7 +17,9 @@ from .settings import TrainSettings
 from .storage import PairFile, Window, example_files
 
 PATCH_PX = (256, 192)  # height, width of what a step sees of a frame
+RELIST = 200
 _STRIDE_PX = 16
+_SINGLE = 0.65  # share of batches with one frame: a second one costs as much and teaches less, but how to use the state
 _TRIES = 3
 T = TypeVar("T", TargetMaps, Truth)
 
@@ -26,7 +28,7 @@ class PairDataset:
     """Batch k depends on (seed, rank, k) and the files alone, so a stream goes on exactly where it stopped.
 
     A batch holds patches of one person's sequences (`Batch.source` has B = 1 and serves all of them). The next batch is read in a
-    thread while the current one is used. The list of files is taken anew when they have all been seen, so a folder may grow.
+    thread while the current one is used. The folder may grow meanwhile: it is listed anew every `RELIST` batches.
     """
 
     def __init__(
@@ -52,19 +54,23 @@ class PairDataset:
         k, ready = self._ahead or (-1, None)
         batch = ready.result() if ready is not None and k == self._k else self.load(self._k)
         self._k += 1
+        if self._k % RELIST == 0:
+            self._files = example_files(self.folder)
         self._ahead = self._k, self._reader.submit(self.load, self._k)
         return batch
 
     def state(self) -> dict[str, Any]:
-        """Where the stream is; the files are named, because a folder may have grown since."""
-        return {"next": self._k, "files": len(self._files), "last": self._files[-1].name}
+        """Where the stream is, and the files that the next batch comes from."""
+        return {"next": self._k, "files": [f.name for f in self._files]}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on with the batch that `next` would have given. Raises ValueError where the files are others."""
-        files = [f for f in example_files(self.folder) if f.name <= state["last"]]
-        if len(files) != state["files"]:
-            raise ValueError(f"{self.folder} held {state['files']} files up to {state['last']} and now holds {len(files)}")
-        self._files, self._k, self._ahead = files, int(state["next"]), None
+        """Go on with the batch that `next` would have given. Raises ValueError where a file is gone."""
+        there = {f.name: f for f in example_files(self.folder)}
+        gone = [name for name in state["files"] if name not in there]
+        if gone:
+            raise ValueError(f"{self.folder} has lost {len(gone)} files, {gone[0]} among them")
+        self._files = [there[name] for name in state["files"]]
+        self._k, self._ahead = int(state["next"]), None
 
     def load(self, k: int) -> Batch:
         """Batch k."""
@@ -77,10 +83,16 @@ class PairDataset:
                 chosen += rng.integers(file.sequences, size=self.size - len(chosen)).tolist()
                 size = _common(self.patch_px, [file.size(s) for s in chosen])
                 parts = [file.sequence(s, _window(rng, file, s, size)) for s in chosen]
-                frames = range(self.frames)
+                frames = self._frames(rng)
                 targets = tuple(_joined([p[0][t] for p in parts]) for t in frames)
                 batch = Batch(file.source(), targets, tuple(_joined([p[1][t] for p in parts]) for t in frames))
         return augmented(rng, batch) if self.augment else batch
+
+    def _frames(self, rng: np.random.Generator) -> list[int]:
+        """Which of a sequence's frames a batch holds."""
+        if self.frames > 1 and rng.random() >= _SINGLE:
+            return list(range(self.frames))
+        return [int(rng.integers(2))]
 
 
 def open_dataset(folder: Path, settings: TrainSettings, rank: int = 0) -> PairDataset:

@@ -16,6 +16,8 @@ from .session import run_session
 COMMANDS = {
     "transfer": ("transfer", "Make the person of a photo move like the person of a video."),
     "fit": ("fit", "Recover body shape and motion from a video or photo."),
+    "personalize": ("personalize", "Fine-tune the learned generator on photos of one person."),
+    "train": ("train", "Train the learned generator."),
     "sheet": ("sheet", "Put a photo, its driver and the result on one contact sheet."),
     "doctor": ("doctor", "Check this installation and say what to do about each miss."),
 }

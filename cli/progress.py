@@ -29,7 +29,7 @@ def progress_display(quiet: bool) -> Iterator[Progress]:
         yield PlainProgress()
 
 
-STEP_STAGES = ("source",)  # count steps, not frames: a rate would mean nothing
+STEP_STAGES = ("source", "rehearsal", "personalize", "train")  # count steps, not frames: a rate would mean nothing
 SHORTEST_S = 0.01
 
 

@@ -1,0 +1,119 @@
+"""`motionimit train attlwb` as one function: builds the network, opens the data, continues or begins, trains."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import BadInput, BadUsage
+from ..generator.config import SIZES, GeneratorConfig
+from ..media.paths import check_folder_writable, check_input, shown
+from ..runtime import set_threads
+from ..types import Progress
+from .checkpoint import write_whole
+from .settings import TrainSettings
+
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "full": {},
+    "no-semantics": {"semantics": False},
+    "add": {"attention": "add"},
+    "no-correspondence": {"correspondence": False},
+}
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """What to train, on what, where to. `resume`: True demands a checkpoint, False ignores it, None takes it if there."""
+
+    data: Path
+    out: Path
+    settings: TrainSettings
+    size: str = "small"
+    ablation: str = "full"
+    perceptual: Path | None = None
+    start_from: Path | None = None
+    resume: bool | None = None
+    device: str = "auto"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.size not in SIZES:
+            raise BadUsage(f"--size must be one of {', '.join(SIZES)}, got '{self.size}'.")
+        if self.ablation not in ABLATIONS:
+            raise BadUsage(f"--ablation must be one of {', '.join(ABLATIONS)}, got '{self.ablation}'.")
+        if self.start_from is not None and self.resume:
+            raise BadUsage("--start-from and --resume exclude each other; name one.")
+        if self.threads is not None and self.threads < 1:
+            raise BadUsage(f"--threads must be 1 or more, got {self.threads}.")
+
+    @property
+    def config(self) -> GeneratorConfig:
+        """The network's, with the ablation's switch."""
+        return replace(SIZES[self.size], **ABLATIONS[self.ablation])
+
+    def check_paths(self) -> None:
+        """Make `out`, check what is read. Raises `BadInput`."""
+        if not check_input(self.data, "data folder", folder_ok=True).is_dir():
+            raise BadInput(f"The data {shown(self.data)} is a file; name the folder that 'motionimit train synth' wrote.")
+        for path, kind in ((self.perceptual, "file of LPIPS weights"), (self.start_from, "weights file")):
+            if path is not None:
+                check_input(path, kind)
+        check_folder_writable(self.out.parent, self.out)
+        if self.out.exists() and not self.out.is_dir():
+            raise BadInput(f"{shown(self.out)} is a file; name a folder with --out.")
+        self.out.mkdir(exist_ok=True)
+
+
+def train(job: TrainJob, progress: Progress, note: Callable[[str], None]) -> Any:
+    """Train; returns the `Outcome`. `note` gets lines for people. Raises `BadInput`, `BadUsage`, `MissingModel`, `Diverged`."""
+    job.check_paths()
+    from .dataset import open_dataset
+    from .discriminator import Discriminators
+    from .engine import make_accelerator
+    from .learner import Learner
+    from .perceptual import perceptual_distance
+    from .trainer import CHECKPOINT, Trainer
+
+    checkpoint = job.out / CHECKPOINT
+    if job.resume and not checkpoint.exists():
+        raise BadInput(f"There is no checkpoint in {shown(job.out)} to resume; leave --resume out to begin.")
+    set_threads(job.threads)
+    s = job.settings
+    accelerator = make_accelerator(job.device, s.precision)
+    source = open_dataset(job.data, s, rank=accelerator.process_index)
+    model = _generator(job)
+    if job.perceptual is None:
+        note("no --perceptual file: a Laplacian pyramid stands in for LPIPS")
+    learner = Learner(model, Discriminators(), s, accelerator, perceptual_distance(job.perceptual))
+    trainer = Trainer(learner, source, job.out, _exporter(job.data.name), progress, note)
+    if job.start_from is not None:
+        trainer.start_from(job.start_from)
+        note(f"weights of step {learner.step} from {shown(job.start_from)}; the optimisers warm up")
+    elif job.resume is not False and checkpoint.exists():
+        trainer.resume(checkpoint)
+        note(f"resumed at step {learner.step}")
+    if accelerator.is_main_process:
+        described = {"data": str(job.data), "size": job.size, "ablation": job.ablation, "settings": s.as_dict()}
+        write_whole(job.out / "settings.json", json.dumps(described, indent=1).encode())
+    return trainer.run()
+
+
+def _generator(job: TrainJob) -> torch.nn.Module:
+    from ..generator.model import Generator
+
+    torch.manual_seed(job.settings.seed)
+    return Generator(job.config)
+
+
+def _exporter(trained_on: str) -> Callable[[Path, torch.nn.Module, dict[str, Any]], None]:
+    from ..weights import save_generator
+
+    def export(path: Path, model: torch.nn.Module, meta: dict[str, Any]) -> None:
+        save_generator(path, model, {"trained_on": trained_on, **meta})  # type: ignore[arg-type]
+
+    return export

@@ -1,0 +1,159 @@
+"""The networks that learn, their optimisers, and one update of each; no files, no clocks."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..generator.inputs import Batch
+from .discriminator import Discriminators
+from .losses import true_composite, weighted_sum
+from .perceptual import LaplacianDistance, Lpips
+from .schedule import learning_rate_share, update_ema
+from .settings import TrainSettings
+from .step import Unroll, adversarial_term, composites, discriminator_loss, supervised_terms
+
+MOST_SKIPPED = 30  # float16's scaler skips an overflowing step and lowers its scale; so many in a row are no overflow any more
+
+
+class NotFiniteError(ArithmeticError):
+    """A loss or gradient is NaN or infinite; no weight was touched. The message says which."""
+
+
+class Learner:
+    """Generator, its average over the steps, discriminators and two Adam optimisers; `step` counts updates.
+
+    Args:
+        model: the generator: `encode(sources, reconstruct=…)` and `forward(identity, target, state)`.
+        discriminators: the two critics.
+        accelerator: from `engine.make_accelerator`.
+        perceptual: LPIPS or its stand-in.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        discriminators: Discriminators,
+        settings: TrainSettings,
+        accelerator: Any,
+        perceptual: Lpips | LaplacianDistance,
+    ) -> None:
+        self.settings, self.accelerator = settings, accelerator
+        self.step, self.warm_from, self._skipped = 0, 0, 0
+        device, layout = accelerator.device, torch.channels_last
+        self.model = model.to(device, memory_format=layout)  # type: ignore[call-overload]
+        self.discriminators = discriminators.to(device, memory_format=layout)  # type: ignore[call-overload]
+        self.perceptual = perceptual.to(device)
+        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        optimizer = torch.optim.Adam(self.model.parameters(), settings.lr, settings.betas)
+        critic = torch.optim.Adam(self.discriminators.parameters(), settings.discriminator_lr, settings.discriminator_betas)
+        self.unrolled, self.critics, self.optimizer, self.critic_optimizer = accelerator.prepare(
+            Unroll(self.model), self.discriminators, optimizer, critic
+        )
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        """One step on a batch of this device. Returns the unweighted terms, the loss and the norm of its gradient.
+
+        Raises `NotFiniteError` before the weights of the network concerned are touched.
+        """
+        s = self.settings
+        self._set_rates()
+        frame = self.step % len(batch.targets)  # perceptual and adversarial terms see the frames in turn
+        terms, result = self._update_generator(batch, frame)
+        if s.weights.adversarial and self.step >= s.adversarial_from and self.step % s.discriminator_every == 0:
+            terms["discriminator"] = self._update_discriminators(batch, result, frame)
+        update_ema(self.average, self.model, self.step, s.ema_decay)
+        self.step += 1
+        return terms
+
+    def _update_generator(self, batch: Batch, frame: int) -> tuple[dict[str, Tensor], Tensor]:
+        w = self.settings.weights
+        self.unrolled.train()
+        outs, reconstruction = self.unrolled(batch, w.reconstruction > 0)
+        results = composites(outs, batch)
+        terms = supervised_terms(outs, reconstruction, results, batch, w)
+        with self.accelerator.autocast():
+            if w.perceptual:
+                terms["perceptual"] = self.perceptual(results[frame], true_composite(batch.truths[frame])).mean()
+            if w.adversarial and self.step >= self.settings.adversarial_from:
+                terms["adversarial"] = adversarial_term(self.discriminators, results[frame], batch, frame)
+        loss = weighted_sum(terms, w)
+        self.optimizer.zero_grad(set_to_none=True)
+        terms |= {"loss": loss, "gradient": self._backward(loss, self.model, "generator")}
+        self.optimizer.step()
+        return {name: value.detach() for name, value in terms.items()}, results[frame].detach()
+
+    def _update_discriminators(self, batch: Batch, result: Tensor, frame: int) -> Tensor:
+        with self.accelerator.autocast():
+            loss = discriminator_loss(self.critics, result, batch, frame)
+        self.critic_optimizer.zero_grad(set_to_none=True)
+        self._backward(loss, self.discriminators, "discriminators")
+        self.critic_optimizer.step()
+        return loss.detach()
+
+    def _backward(self, loss: Tensor, module: nn.Module, whose: str) -> Tensor:
+        """Gradients, clipped; returns their norm before."""
+        if not torch.isfinite(loss):
+            raise NotFiniteError(f"loss of the {whose}")
+        self.accelerator.backward(loss)
+        norm = torch.as_tensor(self.accelerator.clip_grad_norm_(module.parameters(), self.settings.clip_norm))
+        if torch.isfinite(norm):
+            self._skipped = 0
+            return norm
+        if self.accelerator.scaler is None or self._skipped >= MOST_SKIPPED:
+            raise NotFiniteError(f"gradient of the {whose}")
+        self._skipped += 1
+        return loss.new_zeros(())
+
+    def _set_rates(self) -> None:
+        s = self.settings
+        share = learning_rate_share(self.step, s.steps, s.warmup_steps, self.warm_from, s.lr_floor)
+        for optimizer, rate in ((self.optimizer, s.lr), (self.critic_optimizer, s.discriminator_lr)):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share
+
+    # --- what is kept -----------------------------------------------------------------------------------------------------
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """All that holds weights, by the name they are kept under."""
+        return {"model": self.model, "ema": self.average, "discriminators": self.discriminators}
+
+    @property
+    def config(self) -> Any:
+        """The generator's config as JSON data; None for a module that has none."""
+        config: Any = getattr(self.model, "config", None)
+        return None if config is None else json.loads(json.dumps(config.to_dict()))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next update depends on, but for random numbers."""
+        scaler = self.accelerator.scaler
+        return {
+            "step": self.step,
+            "warm_from": self.warm_from,
+            "networks": {name: module.state_dict() for name, module in self.networks.items()},
+            "optimizer": self.optimizer.state_dict(),
+            "critic_optimizer": self.critic_optimizer.state_dict(),
+            "scaler": None if scaler is None else scaler.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of `state_dict`. Raises RuntimeError where weights don't fit."""
+        for name, module in self.networks.items():
+            module.load_state_dict(state["networks"][name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.critic_optimizer.load_state_dict(state["critic_optimizer"])
+        if self.accelerator.scaler is not None and state["scaler"] is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        self.step, self.warm_from = state["step"], state["warm_from"]
+
+    def load_weights(self, parts: dict[str, dict[str, Tensor]], step: int) -> None:
+        """Weights alone, by the names of `networks`; missing ones stay. The optimisers warm up from `step`."""
+        for name, module in self.networks.items():
+            if name in parts:
+                module.load_state_dict(parts[name])
+        self.step = self.warm_from = step

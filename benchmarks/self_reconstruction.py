@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -37,25 +38,35 @@ def main() -> None:
 
 def measure(clip: Path, out: Path, score: Path | None) -> list[float]:
     """Make and score one clip; prints and returns its row."""
-    photo, result, report = (out / f"{clip.stem}{end}" for end in (".png", ".mp4", ".report.json"))
-    with av.open(str(clip)) as container:
-        frame = next(container.decode(video=0))
-        frame.to_image().save(photo)
-    size = max(HEIGHT_PX, round(HEIGHT_PX * frame.width / frame.height))
-    command = ["transfer", photo, clip, "-o", result, "--camera", "copy", "--size", size, "--report", report, "--quiet"]
-    subprocess.run([sys.executable, "-m", "motionimit_cli.main", *map(str, command)], check=True)
-    facts = json.loads(report.read_text())
+    result, facts = reconstruct(clip, out)
     scores = dict.fromkeys(KEYS, float("nan"))
     if score is not None:
-        table = out / f"{clip.stem}.score.json"
-        options = ["self", "--truth", clip, "--pred", result, "--height", HEIGHT_PX, "--json", table]
-        done = subprocess.run([sys.executable, str(score), *map(str, options)], check=True, capture_output=True, text=True)
-        scores |= json.loads(done.stdout)
+        scores |= scored(score, clip, result)
     fit = facts["fit"]
     row = [*(scores[k] for k in KEYS), fit["reprojection_pct"]["mean"], fit["mask_iou"] or float("nan"), fit["jitter_mm"]]
     row += [facts["source_s"], facts["frames"] / facts["driver_s"]]
     print(clip.stem, *(f"{v:.3f}" for v in row), sep="\t", flush=True)
     return row
+
+
+def reconstruct(clip: Path, out: Path, *options: object) -> tuple[Path, dict[str, Any]]:
+    """Drive frame 0 by its own clip, with further `options` of `transfer`: the result's path and the run's report."""
+    photo, result, report = (out / f"{clip.stem}{end}" for end in (".png", ".mp4", ".report.json"))
+    with av.open(str(clip)) as container:
+        frame = next(container.decode(video=0))
+        frame.to_image().save(photo)
+    size = max(HEIGHT_PX, round(HEIGHT_PX * frame.width / frame.height))
+    command = ["transfer", photo, clip, "-o", result, "--camera", "copy", "--size", size, "--report", report, "--quiet", *options]
+    subprocess.run([sys.executable, "-m", "motionimit_cli.main", *map(str, command)], check=True)
+    return result, json.loads(report.read_text())
+
+
+def scored(score: Path, clip: Path, result: Path) -> dict[str, float]:
+    """The scoring script's means; its rows go into a .score.json beside the result."""
+    options = ["self", "--truth", clip, "--pred", result, "--height", HEIGHT_PX, "--json", result.with_suffix(".score.json")]
+    done = subprocess.run([sys.executable, str(score), *map(str, options)], check=True, capture_output=True, text=True)
+    means: dict[str, float] = json.loads(done.stdout)
+    return means
 
 
 if __name__ == "__main__":

@@ -7,19 +7,24 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, conv2d, pad
 
 from ..generator.inputs import Batch, SourceMaps, TargetMaps, Truth
 
 _SWAPPED = 0.12  # share of batches whose colour channels trade places
 _GRAIN = 0.5  # share of batches with sensor noise that truth and geometric result have in common
+_SOFT = 0.5  # share of batches as a real lens, compression and motion leave them: photos and truth alike
+_SOFT_PX = (0.4, 1.1)  # standard deviation of that blur
 
 
 def augmented(rng: np.random.Generator, batch: Batch) -> Batch:
     """The same pairs, seen otherwise. All frames and photos of a batch change alike."""
     if rng.random() < 0.5:
         batch = mirrored(batch)
-    return grained(rng, recolored(batch, Recolor.random(rng)))
+    batch = recolored(batch, Recolor.random(rng))
+    if rng.random() < _SOFT:
+        batch = softened(batch, float(rng.uniform(*_SOFT_PX)))
+    return grained(rng, batch)
 
 
 def mirrored(batch: Batch) -> Batch:
@@ -79,6 +84,33 @@ def recolored(batch: Batch, color: Recolor) -> Batch:
 
     def truth(t: Truth) -> Truth:
         return replace(t, rgb=color.premultiplied(t.rgb, t.alpha))
+
+    return Batch(source(batch.source), tuple(map(target, batch.targets)), tuple(map(truth, batch.truths)))
+
+
+def softened(batch: Batch, deviation_px: float) -> Batch:
+    """Everything a little out of focus; drawn people are sharper than filmed ones."""
+
+    def soft(planes: Tensor) -> Tensor:
+        kernel = torch.exp(-0.5 * (torch.arange(-3, 4) / deviation_px) ** 2)
+        kernel = (kernel / kernel.sum()).expand(planes.shape[-3], 1, 1, 7)
+        flat = pad(planes.flatten(0, -4), (3, 3, 3, 3), mode="replicate")
+        for k in (kernel, kernel.transpose(2, 3)):
+            flat = conv2d(flat, k, groups=len(k))
+        return flat.reshape(planes.shape)
+
+    def source(s: SourceMaps) -> SourceMaps:
+        rgba = soft(torch.cat((s.rgb, s.alpha), 2))
+        return replace(s, rgb=rgba[:, :, :3], alpha=rgba[:, :, 3:])
+
+    def target(t: TargetMaps) -> TargetMaps:
+        rgba = soft(torch.cat((t.rgba[:, :3] * t.rgba[:, 3:], t.rgba[:, 3:]), 1))
+        straight = torch.where(rgba[:, 3:] > 0.02, rgba[:, :3] / rgba[:, 3:].clamp_min(0.02), t.rgba[:, :3])
+        return replace(t, rgba=torch.cat((straight.clamp(0, 1), rgba[:, 3:]), 1))
+
+    def truth(t: Truth) -> Truth:
+        rgba = soft(torch.cat((t.rgb, t.alpha), 1))
+        return replace(t, rgb=rgba[:, :3], alpha=rgba[:, 3:], backdrop=soft(t.backdrop))
 
     return Batch(source(batch.source), tuple(map(target, batch.targets)), tuple(map(truth, batch.truths)))
 

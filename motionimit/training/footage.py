@@ -20,6 +20,7 @@ from ..pose.tracking import track_person
 
 Span = tuple[float, float | None, int | None]  # start in s, duration in s, most frames
 SIDE_PX = 1920  # photos and true frames are read at most this large: textures hold no more
+_SHOULDERS, _HIPS, _HANDS = [11, 12], [23, 24], [15, 16, 19, 20]
 _LIMBS = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
 _CANDIDATES = 6  # frames of nearly the same score, of which the sharpest is taken
 _TIE = 0.06  # difference of scores (0..1) that sharpness may outweigh
@@ -72,9 +73,11 @@ class Footage:
         """The frontal, then the frames that add most of the other sides; of those nearly as good always the sharpest.
 
         Frontality is the cosine of the yaw, another side's worth the least angle to a photo already chosen over π; both are
-        times the landmarks' mean confidence, so that a person half outside the frame is passed over.
+        times the landmarks' mean confidence and how clear of the head the hands are, so that a person half outside the frame or
+        behind their hands is passed over.
         """
-        yaw, sure = self.yaw_rad(), self.track.confidence[:, _LIMBS].mean(1).numpy()
+        yaw = self.yaw_rad()
+        sure = self.track.confidence[:, _LIMBS].mean(1).numpy() * self._clear_of_head()
         chosen = [self._sharpest((np.cos(yaw) + 1) / 2 * sure)]
         while len(chosen) < count:
             apart = np.abs(np.angle(np.exp(1j * (yaw[:, None] - yaw[chosen])))).min(1)
@@ -101,6 +104,13 @@ class Footage:
         size = (max(round(part.shape[1] * scale), 2), _SHARPNESS_PX)
         small = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         return float(cv2.Laplacian(small, cv2.CV_32F).var())
+
+    def _clear_of_head(self) -> np.ndarray:
+        """[T] 0..1: distance of the nearer hand from the nose, in torso lengths, 1 from one on."""
+        joints = self.track.joints_px.numpy()
+        torso = np.linalg.norm(joints[:, _SHOULDERS].mean(1) - joints[:, _HIPS].mean(1), axis=1)
+        nearest = np.linalg.norm(joints[:, _HANDS] - joints[:, :1], axis=2).min(1)
+        return np.clip(nearest / np.maximum(torso, 1.0), 0, 1)
 
     def _sharpest(self, score: np.ndarray, taken: Sequence[int] = ()) -> int:
         """The sharpest of a few frames whose score [T] is nearly the best; `taken` ones are out."""

@@ -26,6 +26,7 @@ from .footage import Footage, overlap
 _OVERLAP = 0.55  # intersection over union of drawn and true silhouette below which a fit or a matte went astray
 _SAME_BOX = 0.5  # of the person found in the frame alone and the one followed
 _UNSEEN = 0.3  # confidence below which no photo saw the surface
+_RIM_PX = 5
 _MARGIN_PX = 16
 
 
@@ -114,19 +115,19 @@ class RealStage:
         return retarget(self.avatars[0].params, driver, self.model, mode="copy", fps=float(self.footage.track.fps))
 
     def _truth(self, real: RealFrame, drawn: Sequence[Warped], vertices: Tensor, box: Box) -> Truth:
-        """`hidden` is approximate: the true surface is unknown, so it is where the fitted body or the drawing lies on the person
-        and no photo's confidence reaches 0.3."""
+        """`hidden` is approximate, as the true surface is unknown: where the drawing of the fitted body lies on the person and no
+        photo's confidence reaches 0.3, less the thin rims where surface only grazes the line of sight."""
         alpha = cropped(real.alpha, box)
         inside = alpha[0] > 0.5
         body = self.mapper.regions_of(vertices, self.camera, box)
         seen = cropped(torch.stack([w.confidence for w in drawn]).amax(0)[None], box)[0]
         covered = cropped(torch.stack([w.rgba[..., 3] for w in drawn]).amax(0)[None], box)[0] > 0.5
-        hidden = inside & ((body >= 0) | covered) & (seen < _UNSEEN)
+        hidden = _opened(inside & covered & (seen < _UNSEEN))
         return Truth(
             rgb=cropped(real.rgb, box)[None],
             alpha=alpha[None],
             body=torch.where(inside, body, -1)[None],
-            hidden=hidden[None, None].float(),
+            hidden=hidden[None, None],
             backdrop=cropped(real.backdrop, box, held=True)[None],
         )
 
@@ -134,6 +135,12 @@ class RealStage:
 def _kept(warped: Warped) -> Warped:
     """A copy that the renderer's next frame doesn't overwrite."""
     return replace(warped, rgba=warped.rgba.clone(), source_px=warped.source_px.clone(), confidence=warped.confidence.clone())
+
+
+def _opened(mask: Tensor) -> Tensor:
+    """[H, W] bool → float without what is thinner than `_RIM_PX`."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_RIM_PX, _RIM_PX))
+    return torch.from_numpy(cv2.morphologyEx(mask.numpy().astype(np.uint8), cv2.MORPH_OPEN, kernel)).float()
 
 
 def _box_overlap(a: np.ndarray, b: np.ndarray) -> float:

@@ -8,7 +8,7 @@ import torch
 
 from motionimit.errors import BadInput
 from motionimit.generator.inputs import Batch, SourceMaps, TargetMaps, Truth
-from motionimit.training.augment import Recolor, augmented, mirrored, recolored
+from motionimit.training.augment import Recolor, augmented, mirrored, recolored, softened
 from motionimit.training.dataset import PairDataset
 from motionimit.training.storage import Example, PairFile, read_batch, write_example
 
@@ -148,6 +148,16 @@ def test_recolouring_changes_photo_drawing_and_truth_alike():
         out.truths[0].backdrop, batch.truths[0].backdrop
     )
     assert torch.allclose(out.targets[0].rgba[:, :3], color(batch.targets[0].rgba[:, :3]))
+
+
+def test_softening_blurs_photo_drawing_and_truth_alike_and_keeps_their_mean():
+    batch = batch_of()
+    out = softened(batch, 1.0)
+    for before, after in ((batch.truths[0].rgb, out.truths[0].rgb), (batch.source.alpha, out.source.alpha)):
+        assert float(after.std()) < 0.6 * float(before.std()), "nothing was blurred"
+        assert float(after.mean()) == pytest.approx(float(before.mean()), abs=0.01)
+    assert float((out.truths[0].rgb - out.truths[0].alpha).max()) < 1e-5, "colour must stay premultiplied"
+    assert torch.equal(out.targets[0].source_px, batch.targets[0].source_px)
 
 
 def test_augmented_colours_stay_premultiplied():

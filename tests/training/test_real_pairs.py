@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from motionimit.errors import BadInput, BadUsage
+from motionimit.flow.transfer import Warped
+from motionimit.generator.maps import Box
 from motionimit.media.reader import VideoReader
 from motionimit.training.footage import Footage
 from motionimit.training.real import RealSettings, pairs_from_clips
-from motionimit.training.real_truth import taken_apart
+from motionimit.training.real_truth import RealFrame, RealStage, taken_apart
 from motionimit.training.storage import PairFile
 
 CLIP = Path(__file__).parents[2] / "assets" / "dance.mp4"
@@ -119,7 +121,25 @@ def test_body_and_hidden_lie_within_the_person(made):
         hidden = truth.hidden[0, 0] > 0.5
         assert not bool((hidden & ~inside).any()), "hidden surface must be on the person"
         assert float(hidden.sum() / inside.sum()) < 0.4, "the photo is a frame nearby and shows most of it"
-        assert float(target.confidence[0, 0][hidden].max()) < 0.3 + 1 / 255, "what a photo showed well is not hidden"
+
+
+def test_hidden_is_what_was_drawn_without_confidence_but_no_thin_rim():
+    box = Box(0, 0, 64, 48)
+    stage = object.__new__(RealStage)
+    stage.camera, stage.mapper = None, SimpleNamespace(regions_of=lambda *_: torch.zeros(48, 64, dtype=torch.int64))
+    alpha = torch.ones(1, 48, 64)
+    alpha[:, :8] = 0
+    rgba, confidence = torch.ones(48, 64, 4), torch.full((48, 64), 0.9)
+    confidence[:, 40:], confidence[:, 10:12] = 0.1, 0.1  # a hidden part, and a rim
+    rgba[40:, :, 3] = 0  # nothing is drawn there, so nothing is known
+    drawn = [Warped(rgba, torch.zeros(48, 64, 2), confidence), Warped(rgba, torch.zeros(48, 64, 2), torch.zeros(48, 64))]
+    plane = torch.zeros(3, 48, 64)
+    truth = stage._truth(RealFrame(plane, alpha, plane), drawn, torch.zeros(0, 3), box)
+    expected = torch.zeros(48, 64, dtype=torch.bool)
+    expected[8:40, 40:] = True
+    wrong = int((truth.hidden[0, 0].bool() != expected).sum())
+    assert wrong <= 8, f"{wrong} px beyond the corners that the rim filter rounds off"
+    assert bool((truth.body[0, :8] == -1).all()) and bool((truth.body[0, 8:] == 0).all())
 
 
 def test_what_is_there_stays_and_progress_ends(made):
@@ -140,7 +160,9 @@ def turned_footage(yaw_rad, sharp):
     footage.params = SimpleNamespace(rotations=torch.from_numpy(rotations))
     footage._pelvis_m = np.tile(np.array([[0.0, 0.0, -3.0]], np.float32), (len(c), 1))
     valid = torch.ones(len(c), dtype=torch.bool)
-    footage.track = SimpleNamespace(confidence=torch.ones(len(c), 33), valid=valid, fps=25, cuts=(40,))
+    joints = torch.zeros(len(c), 33, 2)
+    joints[:, 11:13, 1], joints[:, 15:25, 1] = 20.0, 70.0  # nose at the origin, hands beside the hips
+    footage.track = SimpleNamespace(confidence=torch.ones(len(c), 33), valid=valid, fps=25, cuts=(40,), joints_px=joints)
     footage.frames = lambda wanted: dict.fromkeys(wanted)
     footage.sharpness = lambda t, rgb: float(sharp[t])
     return footage
@@ -158,6 +180,13 @@ def test_photos_are_frontal_then_of_other_sides_and_sharp():
     assert 50 < off_deg[2] < 130, f"the third shows {off_deg[2]:.0f}°, not a side"
     near = [t for t in range(100) if abs(t - front) <= 4 and np.cos(yaw[t]) > 0.99]
     assert sharp[front] >= np.median(sharp[near]), "of frames nearly as frontal a blurred one was taken"
+
+
+def test_no_photo_with_hands_before_the_face():
+    footage = turned_footage(np.zeros(100), np.ones(100))
+    footage.track.joints_px[:90, 16] = 2.0
+    chosen = footage.source_frames(1)[0]
+    assert chosen >= 90, f"frame {chosen} was taken, in which a hand covers the face"
 
 
 def test_targets_are_spread_and_never_cross_a_cut_or_touch_a_photo():

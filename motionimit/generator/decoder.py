@@ -1,0 +1,89 @@
+"""From the network's raw output to colour and alpha: what the geometric core is sure of passes through at full resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..geometry.grid import identity_grid, sample
+
+RAW = 7  # residual rgb, blend gate, residual alpha, displacement
+CELL_PX = 8
+UNSURE, SURE = 3.0, -3.0  # the gate's logit at the start, at confidence 0 and 1
+RIM_PX = 9  # window over which confidence fades towards the silhouette, where most errors are whatever the photo showed
+MOVED_PX = 8.0  # how far pixels may be moved
+MOVED_STEP = 4  # displacement is smooth: one value per 4 x 4 pixels, bilinear in between
+
+
+def within_unit(x: Tensor) -> Tensor:
+    """Clamp to 0..1 whose gradient passes straight through, so that nothing sticks once it has left the range."""
+    return x + (x.clamp(0, 1) - x).detach()
+
+
+def surroundings(premultiplied: Tensor, alpha: Tensor, body: Tensor, cells: int) -> tuple[Tensor, Tensor]:
+    """A smooth colour for alpha that is new, and where new alpha may appear at all.
+
+    premultiplied [B, 3, H, W], alpha and body (1 = on it) [B, 1, H, W]. Returns (fill [B, 3, H, W]: the person's colours averaged
+    over nearby cells, 0 far away; support [B, 1, H, W]: 1 up to `cells` cells of 8 px from person and body, then falling to
+    exactly 0, so that no veil can lie on the background).
+    """
+    sums = F.avg_pool2d(torch.cat([premultiplied, alpha], 1), CELL_PX)
+    window = 2 * cells + 3  # the ramp's cell included
+    sums = sums + 0.05 * F.avg_pool2d(sums, 3, 1, 1) + 1e-3 * F.avg_pool2d(sums, window, 1, window // 2)
+    drawn = F.max_pool2d(torch.maximum(alpha, body), CELL_PX) > 0
+    support = F.max_pool2d(drawn.to(alpha.dtype), 2 * cells + 1, 1, cells)
+    smooth = F.interpolate(torch.cat([sums, support], 1), scale_factor=float(CELL_PX), mode="bilinear", align_corners=False)
+    return smooth[:, :3] / smooth[:, 3:4].clamp_min(1e-6), smooth[:, 4:]
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What the network paints on."""
+
+    base: Tensor  # [B, 3, H, W] straight colour of the geometric result, and a smooth fill outside its alpha
+    alpha: Tensor  # [B, 1, H, W]
+    confidence: Tensor  # [B, 1, H, W]
+    support: Tensor  # [B, 1, H, W] where alpha may change
+
+    @classmethod
+    def of(cls, rgba: Tensor, confidence: Tensor, body: Tensor, cells: int) -> Canvas:
+        """From the geometric result (straight alpha); body: 1 on the bare posed body."""
+        straight, alpha = rgba[:, :3], rgba[:, 3:]
+        fill, support = surroundings(straight * alpha, alpha, body, cells)
+        return cls(torch.lerp(fill, straight, (alpha * 255).clamp_max(1)), alpha, confidence, support)
+
+    def missing(self, colours: Tensor) -> Tensor:
+        """What styles' premultiplied colours [B, 4·K, H/8, W/8] would change of the base, at 1/2: [B, 3·K, H/2, W/2].
+
+        Colour that photos show elsewhere thus has a short way to the head; without it, the network would first have to learn to
+        carry colour through all its layers.
+        """
+        half = F.avg_pool2d(self.base, 2)
+        near = F.interpolate(colours, scale_factor=4.0, mode="bilinear", align_corners=False).split(4, 1)
+        return torch.cat([c[:, :3] - c[:, 3:] * half for c in near], 1)
+
+    def painted(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """raw [B, 7, H, W] → (rgb [B, 3, H, W], alpha [B, 1, H, W], gate [B, 1, H, W]).
+
+        The geometric result is first moved by up to 8 px, because most of its error is that the right pixels lie beside their
+        place. Then rgb = base + gate · residual, gate = sigmoid(g + UNSURE + (SURE - UNSURE) sureness), alpha = alpha + support ·
+        tanh(a), all clamped to 0..1. With raw = 0 this is the geometric result.
+        """
+        base, alpha = _moved(torch.cat([self.base, self.alpha], 1), raw[:, 5:]).split([3, 1], 1)
+        mean = F.avg_pool2d(F.avg_pool2d(self.alpha, (RIM_PX, 1), 1, (RIM_PX // 2, 0)), (1, RIM_PX), 1, (0, RIM_PX // 2))
+        inner = (2 * mean - 1).clamp_min(0)
+        gate = torch.sigmoid(raw[:, 3:4] + UNSURE + (SURE - UNSURE) * self.confidence * inner)
+        rgb = within_unit(base + gate * raw[:, :3])
+        return rgb, within_unit(alpha + self.support * torch.tanh(raw[:, 4:5])), gate
+
+
+def _moved(planes: Tensor, raw: Tensor) -> Tensor:
+    """planes [B, C, H, W] sampled `MOVED_PX` · tanh(raw [B, 2, H, W], smoothed) pixels away."""
+    height, width = planes.shape[2:]
+    coarse = MOVED_PX * torch.tanh(F.avg_pool2d(raw, MOVED_STEP))
+    smooth = F.interpolate(coarse, scale_factor=float(MOVED_STEP), mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
+    step = smooth * smooth.new_tensor([2 / width, 2 / height])
+    return sample(planes, identity_grid(height, width, planes.device).to(planes.dtype) + step)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -23,10 +22,11 @@ from ..generator.maps import Box, TargetMapper, box_of, cropped, source_maps, st
 from ..pose.detector import PoseDetector
 from ..pose.matting import refine_matte
 from ..pose.photo import track_photo
-from ..types import BodyParams, Photo
+from ..types import BodyParams, PersonTrack, Photo
 from .assets import AssetLibrary
 from .bodies import BodyMatcher, shaken
 from .casting import cast_person
+from .following import CLIP_FPS, joined, part
 from .motions import MotionPool
 from .people import BodyFactory, Person, build_person
 from .render import PersonRenderer, Rendered, develop
@@ -35,10 +35,12 @@ from .storage import Example
 from .visibility import Sight, hidden_from, sight
 
 SEQUENCE_FRAMES = 2
-_FITTED = 0.35  # share of people whose photos and frames go through the product's own landmarks, matting and fit
-_SHAKEN = 0.6  # share of the others whose exact bodies are shaken like a fit
+_KINDS = ("clip", "apart", "exact")  # photo and frames fitted together, the photo by itself, nothing fitted
+_KIND_SHARES = (0.5, 0.38, 0.12)  # exact bodies lack the clothes' bulk that a fit takes in: too many teach people to swell
+_SHAKEN = 0.6  # share of exact bodies that are shaken like a fit
 _CONSTANT_DEG, _JITTER_DEG = 2.0, 0.4
 _PHOTOS, _PHOTO_SHARES = (1, 2, 4), (0.6, 0.28, 0.12)
+_MOST_PHOTOS = 8
 _OVERLAP = 0.55  # intersection over union of drawn and true silhouette below which a fit went astray
 _MARGIN_PX = 16
 _FRAME_S = 1 / 25
@@ -77,7 +79,7 @@ class Session:
         tall = float(np.ptp(np.concatenate(self.person.posed(np.tile(np.eye(3), (24, 1, 1)), np.zeros(3)))[:, 1]))
         self.scene: Scene = random_scene(rng, tall)
         self.backdrop = develop(self.scene.backdrop.lit(self.scene.lighting, None), self.scene.lighting.exposure)
-        self.fitted = rng.random() < _FITTED
+        self.kind = str(rng.choice(_KINDS, p=_KIND_SHARES))
         self.shake = (_CONSTANT_DEG, _JITTER_DEG) if rng.random() < _SHAKEN else (0.0, 0.0)
 
     def shot(self, rotations: np.ndarray, offset_m: np.ndarray) -> Shot:
@@ -96,33 +98,49 @@ class Session:
         noise = self.rng.normal(0, self.rng.uniform(0.002, 0.012), srgb.shape)
         return (np.clip(srgb + noise, 0, 1) * 255 + 0.5).astype(np.uint8)
 
-    def params(self, shots: Sequence[Shot]) -> BodyParams:
-        """The bodies of pictures as the product would know them: fitted, or exact and shaken."""
-        model, camera = self.studio.model, self.scene.camera
-        if not self.fitted:
+    def known(self, photos: list[Shot], sequences: list[list[Shot]]) -> tuple[list[Avatar], list[BodyParams]]:
+        """What the product would know: an avatar of each photo, the body in each sequence's frames.
+
+        Raises `MotionimitError` where it could not have worked with the pictures.
+        """
+        return self._drawn_from(photos, sequences) if self.kind == "exact" else self._followed(photos, sequences)
+
+    def _drawn_from(self, photos: list[Shot], sequences: list[list[Shot]]) -> tuple[list[Avatar], list[BodyParams]]:
+        """Exact bodies, shaken like a fit, and true mattes, worn like matting."""
+        studio = self.studio
+
+        def exact(shots: list[Shot]) -> BodyParams:
             rotations, places = np.stack([s.rotations for s in shots]), np.stack([s.translation_m for s in shots])
-            exact = self.studio.matcher.params(self.betas, self.person, rotations, places, camera)
-            return shaken(self.rng, exact, *self.shake)
-        found = [fit_body(track_photo(self._photo(s), self.studio.detector), model)[0] for s in shots]
-        first = found[0]
-        return BodyParams(
-            torch.cat([f.rotations for f in found]), first.betas, torch.cat([f.translation_m for f in found]), first.camera
-        )
+            true = studio.matcher.params(self.betas, self.person, rotations, places, self.scene.camera)
+            return shaken(self.rng, true, *self.shake)
 
-    def _photo(self, shot: Shot) -> Photo:
-        return Photo(Path("synthetic"), self.picture(shot, shadows=True), None, "")
+        size, avatars = self.scene.camera.size_px, []
+        for shot in photos:
+            matte, picture = _worn(self.rng, shot.drawn.alpha[0].numpy()), self.picture(shot, shadows=False)
+            avatars.append(build_avatar(picture, matte, exact([shot]), studio.model, size))
+        return avatars, [exact(s) for s in sequences]
 
-    def avatar(self, shot: Shot) -> Avatar:
-        """The avatar of a photo, cut out by the product's matting or by the true matte."""
+    def _followed(self, photos: list[Shot], sequences: list[list[Shot]]) -> tuple[list[Avatar], list[BodyParams]]:
+        """The product's own landmarks, matting and fit; "clip": photos are frames of the clip and share its shape."""
         model, size = self.studio.model, self.scene.camera.size_px
-        if self.fitted:
-            photo = self._photo(shot)
-            track = track_photo(photo, self.studio.detector)
-            params, _ = fit_body(track, model)
-            matte = refine_matte(photo.rgb, track.masks[0, 0].numpy(), track.box_xyxy_px[0].numpy())
-            return build_avatar(photo.rgb, matte, params, model, size)
-        matte = _worn(self.rng, shot.drawn.alpha[0].numpy())
-        return build_avatar(self.picture(shot, shadows=False), matte, self.params([shot]), model, size)
+        pictures = [self.picture(s, shadows=True) for s in photos]
+        tracks = [self._track(p) for p in pictures]
+        frames = [self._track(self.picture(s, shadows=True)) for shots in sequences for s in shots]
+        starts = np.cumsum([0, *(len(shots) for shots in sequences)])[:-1]
+        if self.kind == "clip":
+            cuts = (*range(1, len(tracks)), *(len(tracks) + starts))
+            together, _ = fit_body(joined([*tracks, *frames], tuple(int(c) for c in cuts)), model)
+            bodies = [part(together, k, 1) for k in range(len(tracks))]
+            driver = part(together, len(tracks), len(frames))
+        else:
+            bodies = [fit_body(t, model)[0] for t in tracks]
+            driver, _ = fit_body(joined(frames, tuple(int(c) for c in starts[1:])), model)
+        mattes = [refine_matte(p, t.masks[0, 0].numpy(), t.box_xyxy_px[0].numpy()) for p, t in zip(pictures, tracks, strict=True)]
+        avatars = [build_avatar(*seen, model, size) for seen in zip(pictures, mattes, bodies, strict=True)]
+        return avatars, [part(driver, int(first), len(s)) for first, s in zip(starts, sequences, strict=True)]
+
+    def _track(self, picture: np.ndarray) -> PersonTrack:
+        return track_photo(Photo(Path("synthetic"), picture, None, ""), self.studio.detector)
 
 
 def make_example(studio: Studio, seed: Sequence[int], sequences: int, photos: int | None = None) -> Example | None:
@@ -132,20 +150,24 @@ def make_example(studio: Studio, seed: Sequence[int], sequences: int, photos: in
     """
     rng = np.random.default_rng(seed)
     session = Session(studio, rng)
-    count = photos or int(rng.choice(_PHOTOS, p=_PHOTO_SHARES))
-    turns = np.concatenate(([0.0], np.pi + np.arange(count - 1) * 2.0 + rng.normal(0, 0.3, max(count - 1, 0))))[:count]
+    chance = int(rng.choice(_PHOTOS, p=_PHOTO_SHARES))
+    count = photos or chance
+    wobble = rng.normal(0, 0.3, _MOST_PHOTOS)  # always as many draws, so that the first photos are the same for any number
+    turns = [0.0, *(np.pi + 2.0 * k + wobble[k] for k in range(count - 1))]
     shots = [session.shot(_turned(studio.pool.source(rng), t), rng.normal(0, 0.06, 2)) for t in turns]
+    session.rng = frames = np.random.default_rng((*seed, 1))  # so that frames are the same for any number of photos
+    clips = [studio.pool.sequence(frames, SEQUENCE_FRAMES, _FRAME_S) for _ in range(sequences)]
+    acted = [[session.shot(pose, offset) for pose in clip] for clip in clips for offset in (frames.normal(0, 0.12, 2),)]
     try:
-        avatars = [session.avatar(s) for s in shots]
-        session.rng = np.random.default_rng((*seed, 1))  # so that frames are the same for any number of photos
+        avatars, motions = session.known(shots, acted)
         stage = _Stage(session, shots, avatars)
-        done = [s for s in (stage.sequence() for _ in range(sequences)) if s is not None]
+        made = (stage.sequence(s, m) for s, m in zip(acted, motions, strict=True))
+        done = [s for s in made if s is not None]
     except MotionimitError:  # nobody found, too small: the product would have said so
         return None
     if not done:
         return None
-    about = {"seed": ",".join(map(str, seed)), "fitted": str(session.fitted), "photos": str(count)}
-    return Example(stage.source, tuple(done), about)
+    return Example(stage.source, tuple(done), {"seed": ",".join(map(str, seed)), "kind": session.kind, "photos": str(count)})
 
 
 class _Stage:
@@ -159,12 +181,9 @@ class _Stage:
         self.mapper = TargetMapper(avatars, [s for _, s in maps], model, "cpu")
         self.renderers = [Renderer(a.surface, a.layers, size, a.known) for a in avatars]
 
-    def sequence(self) -> tuple[tuple[TargetMaps, ...], tuple[Truth, ...]] | None:
+    def sequence(self, shots: list[Shot], params: BodyParams) -> tuple[tuple[TargetMaps, ...], tuple[Truth, ...]] | None:
+        """Inputs and truth of consecutive frames; None where the fit went astray."""
         session = self.session
-        poses = session.studio.pool.sequence(session.rng, SEQUENCE_FRAMES, _FRAME_S)
-        offset = session.rng.normal(0, 0.12, 2)
-        shots = [session.shot(p, offset) for p in poses]
-        params = session.params(shots)
         truth_alpha = torch.stack([s.drawn.alpha[0] for s in shots])
         posed = [self._posed(a, params) for a in self.avatars]
         drawn = [
@@ -181,8 +200,8 @@ class _Stage:
     def _posed(self, avatar: Avatar, params: BodyParams) -> Tensor:
         """Skinning transforms [T, 24, 4, 4] of one photo's body in the frames' poses."""
         model = self.session.studio.model
-        if self.session.fitted:
-            params = retarget(avatar.params, params, model, mode="copy", fps=float(Fraction(25)))
+        if self.session.kind != "exact":
+            params = retarget(avatar.params, params, model, mode="copy", fps=float(CLIP_FPS))
         return model.joint_transforms(params.rotations, model.rest_joints(params.betas), params.translation_m)
 
     def _truth(self, shot: Shot, box: Box) -> Truth:

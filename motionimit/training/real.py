@@ -127,7 +127,7 @@ def example_of_clip(clip: Path, settings: RealSettings, model: BodyModel, detect
         sequences += [s for s in (stage.sequence(t, frames) for t in order) if s is not None][:1]
     if not sequences:
         raise BadInput(f"No two frames of {shown(clip)} could be used: fit or mask went astray; try another clip or span.")
-    about = {"seed": str(settings.seed), "fitted": "True", "photos": str(len(chosen)), "clip": clip.name, "real": "True"}
+    about = {"seed": str(settings.seed), "kind": "real", "photos": str(len(chosen)), "clip": clip.name}
     return chosen[0], Example(stage.source, tuple(sequences), about)
 
 

@@ -96,7 +96,7 @@ def test_any_frame_and_matte_can_be_taken_apart():
 
 def test_the_drawing_lies_on_the_truth(made):
     about, source, (targets, truths) = pairs(made.path)
-    expected = {"seed": "0", "fitted": "True", "photos": "1", "clip": "dance.mp4", "real": "True", "sequences": "1"}
+    expected = {"seed": "0", "kind": "real", "photos": "1", "clip": "dance.mp4", "sequences": "1"}
     assert expected.items() <= about.items(), about
     assert source.rgb.shape[:2] == (1, 1)
     for target, truth in zip(targets, truths, strict=True):

@@ -38,6 +38,15 @@ def machine_options(function: F) -> F:
     )
 
 
+def weights_option(function: F) -> F:
+    text = "Weights of the learned generator: your own, or what 'motionimit personalize' wrote.  [default: the package's]"
+    return click.option("--weights", type=PATH, metavar="FILE", help=text)(function)
+
+
+def seed_option(function: F) -> F:
+    return click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")(function)
+
+
 def output_options(function: F) -> F:
     """--report, --quiet, --debug: what is said."""
     function = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and native messages.")(function)

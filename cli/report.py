@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from motionimit import __version__
-from motionimit.config import FitRequest, TransferSettings
 
 if TYPE_CHECKING:
+    from motionimit.config import Job
     from motionimit.types import FitQuality, RunReport
 
 
-def report_dict(result: RunReport, settings: TransferSettings | FitRequest) -> dict[str, object]:
+def report_dict(result: RunReport, settings: Job) -> dict[str, object]:
     """The report's keys. Times are seconds, memory is 10⁶ bytes, `fps` an exact ratio such as "30000/1001"."""
     return {
         "version": __version__,
@@ -27,6 +27,7 @@ def report_dict(result: RunReport, settings: TransferSettings | FitRequest) -> d
         "seconds": {stage: round(seconds, 4) for stage, seconds in result.seconds.items()},
         "peak_rss_mb": round(result.peak_rss_mb, 1),
         "fit": None if result.fit is None else _fit_dict(result.fit),
+        "generator": result.generator,
         "warnings": list(result.warnings),
         "output": str(result.output) if result.output else None,
     }
@@ -40,7 +41,7 @@ def _fit_dict(fit: FitQuality) -> dict[str, object]:
     }
 
 
-def write_report(path: Path, result: RunReport, settings: TransferSettings | FitRequest) -> None:
+def write_report(path: Path, result: RunReport, settings: Job) -> None:
     """Write `report_dict` so that `path` is either the whole file or what it was before. Raises `BadInput`."""
     from motionimit.media.paths import whole_file
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from motionimit.config import FitRequest, TransferSettings, check_distinct, check_file_output
+from motionimit.config import FitRequest, Job, TransferSettings, check_distinct, check_file_output
 from motionimit.errors import BadUsage
 
 from .progress import progress_display
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from motionimit.types import Progress, RunReport
 
 
-def run_job(settings: TransferSettings | FitRequest, report: Path | None, quiet: bool) -> None:
+def run_job(settings: Job, report: Path | None, quiet: bool) -> None:
     """Check paths before anything heavy is imported, run the job, say what happened.
 
     With `quiet` nothing but errors is printed.
@@ -35,15 +35,17 @@ def run_job(settings: TransferSettings | FitRequest, report: Path | None, quiet:
         print_summary(result)
 
 
-def _call(settings: TransferSettings | FitRequest, progress: Progress) -> RunReport:
+def _call(settings: Job, progress: Progress) -> RunReport:
     from motionimit import pipeline
 
     if isinstance(settings, TransferSettings):
         return pipeline.transfer(settings, progress)
-    return pipeline.fit(settings, progress)
+    if isinstance(settings, FitRequest):
+        return pipeline.fit(settings, progress)
+    return pipeline.personalize(settings, progress)
 
 
-def _check_report(report: Path, settings: TransferSettings | FitRequest) -> None:
+def _check_report(report: Path, settings: Job) -> None:
     if report.suffix.lower() != ".json":
         raise BadUsage(f"--report must end in .json, got '{report.name}'.")
     check_distinct({**settings.output_paths, "--report": report}, settings.input_paths)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 def summary_rows(result: RunReport) -> list[tuple[str, str]]:
     """(name, value) pairs; rows that a job doesn't know are left out."""
-    rows = [("frames", f"{result.frames}")]
+    rows = [("frames", f"{result.frames}")] if result.frames else []
     if result.fps:
-        rows[0] = ("frames", f"{result.frames} at {float(result.fps):.6g} frames/s")
+        rows = [("frames", f"{result.frames} at {float(result.fps):.6g} frames/s")]
     if all(result.size):
         rows.append(("size", f"{result.size[0]} x {result.size[1]} px"))
     if result.source_s:
@@ -28,6 +28,15 @@ def summary_rows(result: RunReport) -> list[tuple[str, str]]:
         mean, p95 = result.fit.reprojection_pct_mean, result.fit.reprojection_pct_p95
         iou = "" if result.fit.mask_iou is None else f", mask overlap {result.fit.mask_iou:.2f}"
         rows.append(("fit", f"off by {mean:.2f} % of the person's height (95 % below {p95:.2f} %){iou}"))
+    personal = (result.generator or {}).get("personal")
+    if isinstance(personal, dict):
+        better = 100 * (1 - personal["score_after"] / max(personal["score_before"], 1e-9))
+        rows.append(
+            (
+                "personal",
+                f"loss on the held-out exercise {better:.1f} % lower (step {personal['best_step']} of {personal['steps']})",
+            )
+        )
     rows.extend(("warning", text) for text in result.warnings)
     return rows
 

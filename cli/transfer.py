@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from motionimit.config import CAMERA_MODES, GENERATORS, TransferSettings
+from motionimit.config import CAMERA_MODES, DEFAULT_GENERATOR, GENERATORS, PERSONAL_STEPS, TransferSettings
 from motionimit.errors import BadUsage
 
-from .options import PATH, machine_options, output_options, person_option, span_options
+from .options import PATH, machine_options, output_options, person_option, seed_option, span_options, weights_option
 from .running import run_job
 
 
@@ -54,9 +54,22 @@ def default_output(photo: Path, driving: Path, alpha: bool) -> Path:
 @person_option
 @click.option("--side-by-side", is_flag=True, help="Show photo, driver and result beside each other.")
 @click.option("--alpha", is_flag=True, help="Leave the background transparent (.mov, .webm, .gif or a folder of PNG files).")
-@click.option("--generator", type=click.Choice(GENERATORS), default="warp", show_default=True, help="How pixels are made.")
+@click.option(
+    "--generator",
+    type=click.Choice(GENERATORS),
+    default=DEFAULT_GENERATOR,
+    show_default=True,
+    help="warp: the photo's own pixels; attlwb: refined by the learned generator; auto: attlwb where its weights are there.",
+)
+@weights_option
+@click.option(
+    "--personalize",
+    type=int,
+    metavar="STEPS",
+    help=f"First fine-tune the learned generator on the photo; {PERSONAL_STEPS} steps take up to a minute.",
+)
 @machine_options
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+@seed_option
 @output_options
 def command(paths: tuple[Path, ...], output: Path | None, report: Path | None, quiet: bool, **options: Any) -> None:
     """Make the person of PHOTO move like the person of DRIVER (a video, a picture, a folder of pictures, or a motion.npz
@@ -71,6 +84,7 @@ def command(paths: tuple[Path, ...], output: Path | None, report: Path | None, q
       motionimit transfer photo.jpg dance.mp4 --start 2.5 --duration 4 --side-by-side
       motionimit transfer photo.jpg dance.mp4 --background '#20a040' --report report.json
       motionimit transfer photo.jpg dance.mp4 --alpha -o person.webm
+      motionimit transfer photo.jpg dance.mp4 --generator attlwb --personalize 150
     """
     if len(paths) < 2:
         raise BadUsage("transfer needs a photo and then a driving video, got one path only.")

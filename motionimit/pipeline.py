@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
-from threading import Thread
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from .body.retarget import retarget
 from .compositing.film import DRIVER_SIDE_PX, write_film, write_overlay
 from .compositing.place import chosen_backdrop
 from .compositing.stream import Stage, ahead
-from .config import FitRequest, TransferSettings
+from .config import FitRequest, PersonalizeRequest, TransferSettings
 from .errors import BadInput
 from .media.image import read_photo
 from .media.paths import all_or_none, check_whole, shown
@@ -29,8 +29,11 @@ from .pose.matting import refine_matte
 from .pose.photo import track_photo
 from .pose.same_frame import find_same_frame
 from .pose.tracking import track_person
-from .runtime import StageClock, peak_rss_mb, pick_device
+from .runtime import StageClock, peak_rss_mb, pick_device, warming_up
 from .types import BodyParams, PersonTrack, Photo, Progress, RunReport
+
+if TYPE_CHECKING:
+    from .generator.chosen import Chosen
 
 SOURCE_STEPS = 3
 
@@ -48,6 +51,8 @@ def transfer(settings: TransferSettings, progress: Progress | None = None) -> Ru
     device = pick_device(settings.device)
     model = load_body(settings.body)
     photo = read_photo(settings.sources[0])
+    wanted = settings.generator if settings.personalize is None else "attlwb"
+    chosen = _generator(wanted, settings.weights, [photo], device)
     size = output_size((photo.rgb.shape[1], photo.rgb.shape[0]), settings.size_px)
     backdrop = chosen_backdrop(settings, size)
 
@@ -58,7 +63,7 @@ def transfer(settings: TransferSettings, progress: Progress | None = None) -> Ru
         given = _open_driver(settings, stack)
         # All inputs are open: now it's worth working.
         check_output(settings.output, settings.alpha, settings.input_paths, given.frames)
-        stack.enter_context(_warming_up(device))
+        stack.enter_context(warming_up(device, chosen is not None))
         source_begin = time.perf_counter()
         person = find_source(photo, clock, tell)
         report.source_s = time.perf_counter() - source_begin
@@ -72,11 +77,17 @@ def transfer(settings: TransferSettings, progress: Progress | None = None) -> Ru
     own = None if shared is None else driver.at(shared, photo.rgb.shape[1], photo.rgb.shape[0])
     avatar = build_source(photo, person, model, size, clock, tell, report, own)
     report.source_s += time.perf_counter() - source_begin
+    refiner, report.generator = None, {"name": "warp"}
+    if chosen is not None:
+        if settings.personalize is not None:
+            with clock.stage("personalize"):
+                chosen = chosen.tuned([photo], [avatar], model, settings.personalize, settings.seed, tell)
+        refiner, report.generator = chosen.refiner([avatar], model, device), chosen.facts()
     with clock.stage("retarget"):
         motion = retarget(avatar.params, driver, model, mode=settings.camera, fps=float(fps), cuts=cuts)
     follows = shared is not None and settings.camera == "copy" and settings.background_kind == "source"
     still = avatar.background if backdrop is None else backdrop
-    stage = Stage(avatar, motion.camera, still, photo.rgb, settings, device, follows)
+    stage = Stage(avatar, motion.camera, still, photo.rgb, settings, device, follows, refiner, cuts)
     transforms = model.joint_transforms(motion.rotations, model.rest_joints(motion.betas), motion.translation_m)
     write_film(stage, transforms, fps, clock, tell, report)
     report.driver_s = time.perf_counter() - driver_begin - report.source_s
@@ -107,6 +118,29 @@ def fit(request: FitRequest, progress: Progress | None = None) -> RunReport:
                     report.warnings.extend(write_overlay(request, reader, model, params, track.fps, tell))
     report.driver_s = time.perf_counter() - driver_begin
     report.output, report.frames, report.fps = request.output, len(params.rotations), track.fps
+    return _finish(report, clock, begin)
+
+
+def personalize(request: PersonalizeRequest, progress: Progress | None = None) -> RunReport:
+    """Fine-tune the generator on photos of one person; writes what `TransferSettings.weights` takes. Raises as `transfer`."""
+    tell, clock, report = progress or _silent, StageClock(), RunReport(settings=request.as_report())
+    begin = time.perf_counter()
+    request.check_paths()
+    device, model = pick_device(request.device), load_body(request.body)
+    photos = [read_photo(path) for path in request.sources]
+    chosen = _generator("attlwb", request.weights, photos, device)
+    assert chosen is not None
+    avatars = []
+    with warming_up(device, True):
+        for photo in photos:
+            size = output_size((photo.rgb.shape[1], photo.rgb.shape[0]), request.size_px)
+            person = find_source(photo, clock, tell)
+            avatars.append(build_source(photo, person, model, size, clock, tell, report))
+    report.source_s = time.perf_counter() - begin
+    with clock.stage("personalize"):
+        tuned = chosen.tuned(photos, avatars, model, request.steps, request.seed, tell)
+    tuned.save(request.output)
+    report.output, report.generator = request.output, tuned.facts()
     return _finish(report, clock, begin)
 
 
@@ -191,31 +225,17 @@ def _finish(report: RunReport, clock: StageClock, begin: float) -> RunReport:
     return report
 
 
-@contextmanager
-def _warming_up(device: torch.device) -> Iterator[None]:
-    """Meanwhile compile or load the kernels, which takes seconds in the first run ever.
+def _generator(name: str, weights: Path | None, photos: list[Photo], device: torch.device) -> Chosen | None:
+    """None: the geometric core alone."""
+    if name == "warp":
+        return None
+    from .generator.chosen import chosen_generator
 
-    Waits for the end, come what may: a process must not exit under a running compiler.
-    """
-
-    def load() -> None:
-        from .avatar import inpaint
-        from .flow import kernels
-
-        with suppress(Exception):  # the first launch meets it again, where it can be told to the user
-            inpaint.load()
-            kernels.load(str(device))
-
-    thread = Thread(target=load, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
+    return chosen_generator(name, weights, photos, device)
 
 
 def _silent(stage: str, done: int, total: int | None) -> None:
     """No one wants to know."""
 
 
-__all__ = ["build_source", "find_source", "fit", "recover_motion", "transfer"]
+__all__ = ["build_source", "find_source", "fit", "personalize", "recover_motion", "transfer"]

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -120,6 +120,33 @@ def init_warp() -> None:
         warp.init()
 
 
+@contextmanager
+def warming_up(device: torch.device, generator: bool = False) -> Iterator[None]:
+    """Meanwhile compile or load the kernels (the generator's too, where it is used), which takes seconds in the first run ever.
+
+    Waits for the end, come what may: a process must not exit under a running compiler.
+    """
+
+    def load() -> None:
+        from .avatar import inpaint
+        from .flow import kernels
+
+        with suppress(Exception):  # the first launch meets it again, where it can be told to the user
+            inpaint.load()
+            kernels.load(str(device))
+            if generator:
+                from .generator import kernels as features
+
+                features.load(str(device))
+
+    thread = threading.Thread(target=load, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
 def quiet_native_logs() -> None:
     """Ask MediaPipe, TFLite, absl and jax for errors only. Works only before they are imported; a user's own settings stay."""
     os.environ.setdefault("GLOG_minloglevel", "2")
@@ -129,12 +156,13 @@ def quiet_native_logs() -> None:
 
 
 def calm_blas() -> None:
-    """Give NumPy's linear algebra one thread, unless the user has set a number. Works only before NumPy is imported.
+    """Give NumPy's linear algebra one thread, and let torch's threads sleep while they wait, unless the user has set otherwise.
 
-    The fit solves many small systems; OpenBLAS' spinning threads then cost more than they bring, and on a busy machine twenty
-    times as much.
+    Works only before NumPy and torch are imported. The fit solves many small systems; OpenBLAS' spinning threads then cost more
+    than they bring, and on a busy machine twenty times as much. OpenMP's, beside renderers and codecs, do so eight times.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def peak_rss_mb() -> float:

@@ -131,6 +131,7 @@ class RunReport:
     seconds: dict[str, float] = field(default_factory=dict)
     peak_rss_mb: float = 0.0
     fit: FitQuality | None = None
+    generator: dict[str, object] | None = None  # name, weights, their SHA-256, personalisation; None where nothing was generated
     warnings: list[str] = field(default_factory=list)
     settings: dict[str, object] = field(default_factory=dict)
     output: Path | None = None

@@ -103,7 +103,8 @@ def _shipped_with_hash(size: str, sha256: str | None) -> tuple[Path, str | None]
     if path is None:
         tried = shown(DATA / f"generator_{size}.safetensors")
         raise MissingModel(
-            f"No weights for the generator of size {size!r} come with this installation ({tried}); name a file of yours."
+            f"No weights for the generator of size {size!r} come with this installation ({tried}); name a file with "
+            "--weights, or use --generator warp."
         )
     if sha256 is not None:
         return path, sha256

@@ -6,6 +6,7 @@ import queue
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import repeat, tee
 from threading import Event, Thread, local
@@ -24,6 +25,8 @@ from .place import cover, over, to_uint8
 
 if TYPE_CHECKING:
     from ..avatar.build import Avatar
+    from ..flow.transfer import Warped
+    from ..generator.refine import Drawn, Memory, Refiner
     from ..geometry.camera import Camera
 
 A = TypeVar("A")
@@ -41,42 +44,95 @@ class Stage:
     settings: TransferSettings
     device: torch.device
     follows_camera: bool = False  # the backdrop moves as the driver's does; the photo must be one of its frames
+    refiner: Refiner | None = None  # None: the geometric core alone
+    cuts: tuple[int, ...] = ()  # frames that begin a new shot, where the refiner's memory ends
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """What one frame is made of."""
+
+    bones: Tensor  # [24, 4, 4]
+    driving: Frame | None
+    backdrop: Tensor  # [H, W, 3] float32, 0..1
 
 
 def draw(stage: Stage, transforms: Tensor, driver: Iterator[Frame | None], clock: StageClock) -> Generator[np.ndarray]:
-    """Finished frames [H, W, 3 or 4] uint8, one per entry of transforms [T, 24, 4, 4], drawn in parallel, yielded in order.
+    """Finished frames [H, W, 3 or 4] uint8, one per entry of transforms [T, 24, 4, 4], yielded in order.
 
-    `driver` gives the driving frame to each (None where the output doesn't show it).
+    Frames are rendered in parallel, refined one after the other where the stage has a `refiner`, then composed. `driver` gives
+    the driving frame to each (None where the output doesn't show it).
     """
-    from ..flow.transfer import Renderer
-
-    height, width = stage.backdrop.shape[:2]
-    surface, still = stage.avatar.surface.to(stage.device), stage.backdrop.to(stage.device)
+    still = stage.backdrop.to(stage.device)
     backdrops: Iterator[Tensor] = repeat(still)
     if stage.follows_camera:
         driver, watched = tee(driver)
         frames = (frame for frame in watched if frame is not None)
         backdrops = clock.timed("camera", moved_backdrops(still, stage.photo, stage.avatar.matte.numpy(), frames))
-    of_thread = local()
-
-    def one(job: tuple[Tensor, Frame | None, Tensor]) -> np.ndarray:
-        bones, driving, backdrop = job
-        with clock.stage("render"):
-            if not hasattr(of_thread, "renderer"):
-                of_thread.renderer = Renderer(surface, stage.avatar.layers, (width, height))
-            rgba = of_thread.renderer.render(bones, stage.camera).rgba
-            if stage.settings.alpha:
-                return to_uint8(rgba)
-            if stage.settings.background_kind == "driving" and driving is not None:
-                result = over(rgba, torch.from_numpy(cover(driving.rgb, (width, height))).to(stage.device) / 255)
-            else:
-                result = over(rgba, backdrop)
-            if stage.settings.side_by_side and driving is not None:
-                return side_by_side([stage.photo, driving.rgb, result], height)
-            return result
-
+    shots = (Shot(*parts) for parts in zip(transforms, driver, backdrops, strict=False))
     workers = available_cores() if stage.device.type == "cpu" else 1
-    return in_order(one, zip(transforms, driver, backdrops, strict=False), workers)
+    return (_warped if stage.refiner is None else _refined)(stage, shots, workers, clock)
+
+
+def _warped(stage: Stage, shots: Iterator[Shot], workers: int, clock: StageClock) -> Generator[np.ndarray]:
+    """The geometric core's frames: rendered and composed in the same thread."""
+    render = _renderer(stage)
+
+    def one(shot: Shot) -> np.ndarray:
+        with clock.stage("render"):
+            return composed(stage, render(shot).rgba, shot)
+
+    return in_order(one, shots, workers)
+
+
+def _refined(stage: Stage, shots: Iterator[Shot], workers: int, clock: StageClock) -> Generator[np.ndarray]:
+    """Frames that the generator refined: it remembers, so they go through it in order, while others are rendered ahead."""
+    refiner, render = stage.refiner, _renderer(stage)
+    assert refiner is not None
+
+    def one(shot: Shot) -> tuple[Shot, Drawn]:
+        with clock.stage("render"):
+            return shot, refiner.prepare(render(shot), shot.bones, stage.camera)
+
+    memory: Memory | None = None
+    with closing(in_order(one, shots, workers)) as rendered:
+        for number, (shot, drawn) in enumerate(rendered):
+            with clock.stage("generator"):
+                rgba, memory = refiner.refine(drawn, None if number in stage.cuts else memory)
+            with clock.stage("render"):
+                frame = composed(stage, rgba, shot)
+            yield frame
+
+
+def _renderer(stage: Stage) -> Callable[[Shot], Warped]:
+    """Renders with buffers of the calling thread: what it returns is valid until that thread's next call."""
+    from ..flow.transfer import Renderer
+
+    height, width = stage.backdrop.shape[:2]
+    surface, of_thread = stage.avatar.surface.to(stage.device), local()
+    known = None if stage.refiner is None else stage.avatar.known
+
+    def render(shot: Shot) -> Warped:
+        if not hasattr(of_thread, "renderer"):
+            of_thread.renderer = Renderer(surface, stage.avatar.layers, (width, height), known)
+        warped: Warped = of_thread.renderer.render(shot.bones, stage.camera)
+        return warped
+
+    return render
+
+
+def composed(stage: Stage, rgba: Tensor, shot: Shot) -> np.ndarray:
+    """The person [H, W, 4] as the settings want them: alone, before a background, beside photo and driver."""
+    height, width = rgba.shape[:2]
+    if stage.settings.alpha:
+        return to_uint8(rgba)
+    backdrop = shot.backdrop
+    if stage.settings.background_kind == "driving" and shot.driving is not None:
+        backdrop = torch.from_numpy(cover(shot.driving.rgb, (width, height))).to(stage.device) / 255
+    result = over(rgba, backdrop)
+    if stage.settings.side_by_side and shot.driving is not None:
+        return side_by_side([stage.photo, shot.driving.rgb, result], height)
+    return result
 
 
 def in_order(function: Callable[[A], B], jobs: Iterable[A], workers: int) -> Generator[B]:

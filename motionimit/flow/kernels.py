@@ -85,9 +85,7 @@ def bilinear(layers: wp.array3d(dtype=wp.uint32), layer: int, u: float, v: float
 @wp.func
 def shown(known: wp.array3d(dtype=wp.uint8), layer: int, u: float, v: float) -> float:  # type: ignore[valid-type]
     """1 where the photo shows the texel that holds texture pixel (u, v), 0 where it was filled in."""
-    x = wp.clamp(int(u), 0, known.shape[2] - 1)
-    y = wp.clamp(int(v), 0, known.shape[1] - 1)
-    return float(known[layer, y, x])
+    return float(known[layer, wp.clamp(int(v), 0, known.shape[1] - 1), wp.clamp(int(u), 0, known.shape[2] - 1)])
 
 
 @wp.kernel

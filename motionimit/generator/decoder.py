@@ -8,14 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..geometry.grid import identity_grid, sample
-
-RAW = 7  # residual rgb, blend gate, residual alpha, displacement
+RAW = 5  # residual rgb, blend gate, residual alpha
 CELL_PX = 8
 UNSURE, SURE = 3.0, -3.0  # the gate's logit at the start, at confidence 0 and 1
 RIM_PX = 9  # window over which confidence fades towards the silhouette, where most errors are whatever the photo showed
-MOVED_PX = 8.0  # how far pixels may be moved
-MOVED_STEP = 4  # displacement is smooth: one value per 4 x 4 pixels, bilinear in between
 
 
 def within_unit(x: Tensor) -> Tensor:
@@ -66,24 +62,14 @@ class Canvas:
         return torch.cat([c[:, :3] - c[:, 3:] * half for c in near], 1)
 
     def painted(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """raw [B, 7, H, W] → (rgb [B, 3, H, W], alpha [B, 1, H, W], gate [B, 1, H, W]).
+        """raw [B, 5, H, W] → (rgb [B, 3, H, W], alpha [B, 1, H, W], gate [B, 1, H, W]).
 
-        The geometric result is first moved by up to 8 px, because most of its error is that the right pixels lie beside their
-        place. Then rgb = base + gate · residual, gate = sigmoid(g + UNSURE + (SURE - UNSURE) sureness), alpha = alpha + support ·
-        tanh(a), all clamped to 0..1. With raw = 0 this is the geometric result.
+        rgb = base + gate · residual, gate = sigmoid(g + UNSURE + (SURE - UNSURE) sureness), alpha = alpha + support · tanh(a),
+        all clamped to 0..1. With raw = 0 this is the geometric result. A head that first moved pixels by a learned displacement
+        was tried: it learned how synthetic outlines are wrong, and made real ones worse.
         """
-        base, alpha = _moved(torch.cat([self.base, self.alpha], 1), raw[:, 5:]).split([3, 1], 1)
         mean = F.avg_pool2d(F.avg_pool2d(self.alpha, (RIM_PX, 1), 1, (RIM_PX // 2, 0)), (1, RIM_PX), 1, (0, RIM_PX // 2))
         inner = (2 * mean - 1).clamp_min(0)
         gate = torch.sigmoid(raw[:, 3:4] + UNSURE + (SURE - UNSURE) * self.confidence * inner)
-        rgb = within_unit(base + gate * raw[:, :3])
-        return rgb, within_unit(alpha + self.support * torch.tanh(raw[:, 4:5])), gate
-
-
-def _moved(planes: Tensor, raw: Tensor) -> Tensor:
-    """planes [B, C, H, W] sampled `MOVED_PX` · tanh(raw [B, 2, H, W], smoothed) pixels away."""
-    height, width = planes.shape[2:]
-    coarse = MOVED_PX * torch.tanh(F.avg_pool2d(raw, MOVED_STEP))
-    smooth = F.interpolate(coarse, scale_factor=float(MOVED_STEP), mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
-    step = smooth * smooth.new_tensor([2 / width, 2 / height])
-    return sample(planes, identity_grid(height, width, planes.device).to(planes.dtype) + step)
+        rgb = within_unit(self.base + gate * raw[:, :3])
+        return rgb, within_unit(self.alpha + self.support * torch.tanh(raw[:, 4:])), gate

@@ -24,7 +24,7 @@ from motionimit.types import FitQuality, RunReport
 
 HELP_LIMIT_S = 0.5
 REPORT_KEYS = {"frames", "fps", "size", "wall_s", "source_s", "driver_s", "seconds", "peak_rss_mb", "fit", "warnings"}
-REPORT_KEYS |= {"version", "settings", "output"}
+REPORT_KEYS |= {"version", "settings", "output", "generator"}
 
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -43,11 +43,11 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., RunReport]], None]:
-    """Puts a function in the place of both pipeline jobs."""
+    """Puts a function in the place of every pipeline job."""
 
     def install(job: Callable[..., RunReport]) -> None:
         fake = ModuleType("motionimit.pipeline")
-        fake.transfer = fake.fit = job  # type: ignore[attr-defined]
+        fake.transfer = fake.fit = fake.personalize = job  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "motionimit.pipeline", fake)
         monkeypatch.setattr(motionimit, "pipeline", fake, raising=False)
 
@@ -130,6 +130,17 @@ BAD_USAGE = {
     "fit output kind": ["fit", "dance.mp4", "-o", "motion.pkl"],
     "fit mesh kind": ["fit", "dance.mp4", "--mesh", "body.obj"],
     "fit twice the same file": ["fit", "dance.mp4", "-o", "a.npz", "--overlay", "dance.mp4"],
+    "weights of warp": ["transfer", "photo.jpg", "dance.mp4", "--generator", "warp", "--weights", "dance.mp4"],
+    "personalised warp": ["transfer", "photo.jpg", "dance.mp4", "--generator", "warp", "--personalize", "5"],
+    "no steps": ["transfer", "photo.jpg", "dance.mp4", "--generator", "attlwb", "--personalize", "0"],
+    "personalize nothing": ["personalize"],
+    "personalize no steps": ["personalize", "photo.jpg", "--steps", "0"],
+    "personalize size": ["personalize", "photo.jpg", "--size", "100"],
+    "personalize seed": ["personalize", "photo.jpg", "--seed", "-1"],
+    "personalize device": ["personalize", "photo.jpg", "--device", "tpu"],
+    "personalize kind": ["personalize", "photo.jpg", "-o", "person.pt"],
+    "personalize onto its start": ["personalize", "photo.jpg", "--weights", "a.safetensors", "-o", "a.safetensors"],
+    "personalize too many": ["personalize", *["photo.jpg"] * 9],
     "sheet kind": ["sheet", "photo.jpg", "dance.mp4", "dance.mp4", "-o", "sheet.jpg"],
     "sheet columns": ["sheet", "photo.jpg", "dance.mp4", "dance.mp4", "--columns", "0"],
 }  # fmt: skip
@@ -167,6 +178,8 @@ BAD_INPUT = {
     "fit output is a folder": (["fit", "dance.mp4", "-o", "taken.npz"], "taken.npz"),
     "fit: no input": (["fit", "nothing.mp4"], "nothing.mp4"),
     "fit: no mesh folder": (["fit", "dance.mp4", "--mesh", "nowhere/b.glb"], "nowhere"),
+    "personalize: no photo": (["personalize", "photo.jpg", "nobody.jpg"], "nobody.jpg"),
+    "personalize: no output folder": (["personalize", "photo.jpg", "-o", "nowhere/p.safetensors"], "nowhere"),
     "sheet: no result": (["sheet", "photo.jpg", "dance.mp4", "nothing.mp4"], "nothing.mp4"),
 }
 
@@ -184,6 +197,19 @@ def test_bad_paths_are_exit_3_before_any_work(
     err = capsys.readouterr().err
     assert_one_sentence(err)
     assert named in err
+
+
+@pytest.mark.parametrize("command", ["transfer photo.jpg dance.mp4 --generator attlwb", "personalize photo.jpg"])
+def test_missing_weights_are_exit_4_before_any_work(
+    command: str, inputs: Path, capsys: pytest.CaptureFixture[str], pipeline
+) -> None:
+    pipeline(lambda *_: pytest.fail("work began"))
+    assert main([*command.split(), "--weights", "no.safetensors"]) == 4
+    err = capsys.readouterr().err
+    assert_one_sentence(err)
+    assert "'no.safetensors'" in err
+    (inputs / "no.safetensors").touch()
+    assert main([*command.split(), "--weights", "no.safetensors"]) == 3, "an empty file is bad input"
 
 
 @pytest.mark.parametrize(
@@ -274,6 +300,30 @@ def test_transfer_hands_over_what_was_asked_for(inputs: Path, pipeline) -> None:
     assert (settings.person, settings.seed, settings.side_by_side, settings.alpha) == (2, 7, True, False)
 
 
+def test_what_generates_is_handed_over_and_told(inputs: Path, capsys: pytest.CaptureFixture[str], pipeline) -> None:
+    seen = []
+
+    def job(settings, progress) -> RunReport:
+        seen.append(settings)
+        result = done(settings)
+        personal = {"photos": ["a" * 64], "steps": 9, "best_step": 8, "score_before": 0.5, "score_after": 0.4}
+        result.generator = {"name": "attlwb", "weights": "mine.safetensors", "sha256": "b" * 64, "personal": personal}
+        return result
+
+    pipeline(job)
+    (inputs / "mine.safetensors").write_bytes(b"x")
+    options = ["--generator", "attlwb", "--weights", "mine.safetensors", "--report", "r.json"]
+    assert main(["transfer", "photo.jpg", "dance.mp4", *options, "--personalize", "9"]) == 0
+    assert main(["personalize", "photo.jpg", "dance.mp4", "--steps", "7", "--size", "640", "--weights", "mine.safetensors"]) == 0
+    transfer, personalize = seen
+    assert (transfer.generator, transfer.weights, transfer.personalize) == ("attlwb", Path("mine.safetensors"), 9)
+    assert personalize.sources == (Path("photo.jpg"), Path("dance.mp4"))
+    assert (personalize.output, personalize.steps, personalize.size_px) == (Path("person.safetensors"), 7, 640)
+    assert "20.0 % lower (step 8 of 9)" in capsys.readouterr().err
+    told = json.loads((inputs / "r.json").read_text())["generator"]
+    assert (told["name"], told["sha256"], told["personal"]["best_step"]) == ("attlwb", "b" * 64, 8)
+
+
 def test_report_has_exactly_its_keys(inputs: Path, pipeline) -> None:
     pipeline(done)
     assert main(["transfer", "photo.jpg", "dance.mp4", "--report", "r.json", "--quiet"]) == 0
@@ -283,6 +333,7 @@ def test_report_has_exactly_its_keys(inputs: Path, pipeline) -> None:
     assert report["seconds"] == {"landmarks": 1.5, "render": 2.0}
     assert report["fit"] == {"reprojection_pct": {"mean": 0.6, "p95": 1.4}, "mask_iou": 0.87, "jitter_mm": 9.0}
     assert report["settings"]["size_px"] == 512
+    assert report["generator"] is None, "this job made no pictures"
     assert report["settings"]["sources"] == ["photo.jpg"]
     assert sorted(p.name for p in inputs.iterdir()) == ["dance.mp4", "photo.jpg", "r.json"], "a part file was left"
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motionimit.config import FitRequest, TransferSettings, parse_color
+from motionimit.config import FitRequest, PersonalizeRequest, TransferSettings, parse_color
 from motionimit.errors import BadInput, BadUsage
 
 PHOTO, DANCE = Path("photo.jpg"), Path("dance.mp4")
@@ -76,8 +76,21 @@ def test_an_output_through_a_link_to_the_input_is_refused(tmp_path: Path) -> Non
         TransferSettings(sources=(PHOTO,), driving=photo, output=link)
 
 
+def test_weights_and_personalisation_need_the_learned_generator(settings: TransferSettings) -> None:
+    for name in ("attlwb", "auto"):
+        assert replace(settings, generator=name, weights=Path("w.safetensors"), personalize=5).personalize == 5
+    for wrong in ({"weights": Path("w.safetensors")}, {"personalize": 5}):
+        with pytest.raises(BadUsage, match="--generator attlwb"):
+            replace(settings, generator="warp", **wrong)
+    with pytest.raises(BadUsage, match="--personalize must be between 1 and"):
+        replace(settings, generator="attlwb", personalize=0)
+    with pytest.raises(BadUsage, match="at least one photo"):
+        PersonalizeRequest(sources=(), output=Path("p.safetensors"))
+
+
 def test_reports_are_json(settings: TransferSettings) -> None:
-    for value in (settings, FitRequest(input=DANCE, output=Path("m.npz"), mesh=Path("b.glb"))):
+    person = PersonalizeRequest(sources=(PHOTO,), output=Path("p.safetensors"))
+    for value in (settings, FitRequest(input=DANCE, output=Path("m.npz"), mesh=Path("b.glb")), person):
         report = json.loads(json.dumps(value.as_report()))
         assert report["output"] == str(value.output)
 

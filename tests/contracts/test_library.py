@@ -62,7 +62,7 @@ def test_importing_the_package_is_light() -> None:
 # What others may build on: adding is free, taking away or renaming needs a line in CHANGELOG.md.
 PUBLIC = {
     "motionimit": {"__version__"},
-    "motionimit.config": {"TransferSettings", "FitRequest", "parse_color"},
+    "motionimit.config": {"TransferSettings", "FitRequest", "PersonalizeRequest", "parse_color"},
     "motionimit.errors": {"MotionimitError", "BadUsage", "BadInput", "MissingModel", "ShapeError"},
     "motionimit.types": {
         "BodyMesh",
@@ -75,7 +75,7 @@ PUBLIC = {
         "RunReport",
         "VideoInfo",
     },
-    "motionimit.pipeline": {"transfer", "fit"},
+    "motionimit.pipeline": {"transfer", "fit", "personalize"},
     "motionimit.media.reader": {"VideoReader", "probe", "read_frames"},
     "motionimit.media.writer": {"VideoWriter"},
     "motionimit.media.image": {"read_photo", "write_png"},
@@ -100,7 +100,7 @@ def test_public_names_exist_and_are_documented(module: str) -> None:
 
 SETTINGS_FIELDS = (
     "sources", "driving", "output", "size_px", "camera", "background", "start_s", "duration_s", "max_frames", "person",
-    "side_by_side", "alpha", "seed", "device", "body", "generator",
+    "side_by_side", "alpha", "seed", "device", "body", "generator", "weights", "personalize",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from motionimit.errors import ShapeError
 from motionimit.generator.attention import LiquidWarpingBlock
 from motionimit.generator.blocks import ChannelNorm, ConvGRU
 from motionimit.generator.correspondence import StyleInjection, pose_tokens
-from motionimit.generator.decoder import MOVED_PX, RAW, RIM_PX, Canvas, within_unit
+from motionimit.generator.decoder import RAW, RIM_PX, Canvas, within_unit
 from motionimit.generator.inputs import GROUPS
 from motionimit.generator.regions import SemanticFusion, StyleIntegration, soft_groups
 from motionimit.generator.warp import warp_features
@@ -234,19 +234,6 @@ def test_full_and_no_alpha_can_be_reached_and_left():
             raw[:, 4] = sign
             assert bool((made.painted(raw)[1][made.support == 1] == end).all())
     assert torch.equal(within_unit(torch.tensor([-0.5, 0.25, 1.5])), torch.tensor([0.0, 0.25, 1.0]))
-
-
-def test_pixels_can_be_moved():
-    alpha = torch.zeros(64, 64)
-    alpha[16:48, 16:48] = 1
-    made = canvas(alpha)
-    raw = torch.zeros(1, RAW, 64, 64)
-    raw[:, 5] = torch.atanh(torch.tensor(4 / MOVED_PX))
-    _, moved, _ = made.painted(raw)
-    assert largest(moved[0, 0, :, :-4] - alpha[:, 4:]) < 1e-4, "taken from 4 px to the right"
-    raw[:, 5] = 50.0
-    _, moved, _ = made.painted(raw)
-    assert largest(moved[0, 0, 16:48, 16 - int(MOVED_PX) : 48 - int(MOVED_PX)] - 1) < 1e-4, "8 px at most"
 
 
 def test_the_gate_opens_towards_the_silhouette():

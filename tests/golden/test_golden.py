@@ -13,7 +13,7 @@ from PIL import Image
 
 FRAMES = 9
 REPORT_KEYS = {"frames", "fps", "size", "wall_s", "source_s", "driver_s", "seconds", "peak_rss_mb", "fit", "warnings"}
-REPORT_KEYS |= {"version", "settings", "output"}
+REPORT_KEYS |= {"version", "settings", "output", "generator"}
 PEAK_RSS_MB = 2000
 FEET = 0.95  # where the sample photo has them, as a share of its height
 REPROJECTION_PCT, MASK_IOU = 0.8, 0.8

@@ -11,7 +11,7 @@ from torch import Tensor
 RAW = 5  # residual rgb, blend gate, residual alpha
 CELL_PX = 8
 UNSURE, SURE = 3.0, -3.0  # the gate's logit at the start, at confidence 0 and 1
-RIM_PX = 9  # window over which confidence fades towards the silhouette, where most errors are whatever the photo showed
+RIM_PX = 9  # window over which the gate closes towards the silhouette
 
 
 def within_unit(x: Tensor) -> Tensor:
@@ -64,12 +64,12 @@ class Canvas:
     def painted(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """raw [B, 5, H, W] → (rgb [B, 3, H, W], alpha [B, 1, H, W], gate [B, 1, H, W]).
 
-        rgb = base + gate · residual, gate = sigmoid(g + UNSURE + (SURE - UNSURE) sureness), alpha = alpha + support · tanh(a),
-        all clamped to 0..1. With raw = 0 this is the geometric result. A head that first moved pixels by a learned displacement
-        was tried: it learned how synthetic outlines are wrong, and made real ones worse.
+        rgb = base + gate · residual, gate = away · sigmoid(g + UNSURE + (SURE - UNSURE) confidence), alpha = alpha + support ·
+        tanh(a), all clamped to 0..1. With raw = 0 this is the geometric result. The gate closes along the silhouette (`away` falls
+        to 0 there), and nothing is moved: both were learned from how synthetic outlines are wrong, and made real ones worse.
         """
         mean = F.avg_pool2d(F.avg_pool2d(self.alpha, (RIM_PX, 1), 1, (RIM_PX // 2, 0)), (1, RIM_PX), 1, (0, RIM_PX // 2))
-        inner = (2 * mean - 1).clamp_min(0)
-        gate = torch.sigmoid(raw[:, 3:4] + UNSURE + (SURE - UNSURE) * self.confidence * inner)
+        away = (2 * mean - 1).abs()
+        gate = away * torch.sigmoid(raw[:, 3:4] + UNSURE + (SURE - UNSURE) * self.confidence)
         rgb = within_unit(self.base + gate * raw[:, :3])
         return rgb, within_unit(self.alpha + self.support * torch.tanh(raw[:, 4:])), gate

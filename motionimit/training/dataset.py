@@ -19,7 +19,7 @@ from .storage import PairFile, Window, example_files
 PATCH_PX = (256, 192)  # height, width of what a step sees of a frame
 RELIST = 200
 _STRIDE_PX = 16
-_SINGLE = 0.65  # share of batches with one frame: a second one costs as much and teaches less, but how to use the state
+_SINGLE = 0.8  # share of batches with one frame: a second one costs as much and teaches less, but how to use the state
 _TRIES = 3
 T = TypeVar("T", TargetMaps, Truth)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 RAW = 5  # residual rgb, blend gate, residual alpha
 CELL_PX = 8
 UNSURE, SURE = 3.0, -3.0  # the gate's logit at the start, at confidence 0 and 1
-RIM_PX = 9  # window over which the gate closes towards the silhouette
+RIM_PX = 9  # window over which the gate closes towards the silhouette, and over which sureness holds the matte
 
 
 def within_unit(x: Tensor) -> Tensor:
@@ -64,12 +64,13 @@ class Canvas:
     def painted(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """raw [B, 5, H, W] → (rgb [B, 3, H, W], alpha [B, 1, H, W], gate [B, 1, H, W]).
 
-        rgb = base + gate · residual, gate = away · sigmoid(g + UNSURE + (SURE - UNSURE) confidence), alpha = alpha + support ·
-        tanh(a), all clamped to 0..1. With raw = 0 this is the geometric result. The gate closes along the silhouette (`away` falls
-        to 0 there), and nothing is moved: both were learned from how synthetic outlines are wrong, and made real ones worse.
+        rgb = base + gate · residual, gate = away³ · sigmoid(g + UNSURE + (SURE - UNSURE) confidence), alpha = alpha + support ·
+        free · tanh(a), all clamped to 0..1. With raw = 0 this is the geometric result. The gate closes along the silhouette
+        (`away` falls to 0 there), alpha stays as drawn next to what a photo showed (`free` is 0 there), and nothing is moved:
+        outlines of synthetic people are wrong in other ways than real ones, which only got worse by what was learned there.
         """
         mean = F.avg_pool2d(F.avg_pool2d(self.alpha, (RIM_PX, 1), 1, (RIM_PX // 2, 0)), (1, RIM_PX), 1, (0, RIM_PX // 2))
-        away = (2 * mean - 1).abs()
-        gate = away * torch.sigmoid(raw[:, 3:4] + UNSURE + (SURE - UNSURE) * self.confidence)
+        gate = (2 * mean - 1).abs() ** 3 * torch.sigmoid(raw[:, 3:4] + UNSURE + (SURE - UNSURE) * self.confidence)
+        free = self.support * (1 - F.max_pool2d(self.confidence * self.alpha, RIM_PX, 1, RIM_PX // 2))
         rgb = within_unit(self.base + gate * raw[:, :3])
-        return rgb, within_unit(self.alpha + self.support * torch.tanh(raw[:, 4:])), gate
+        return rgb, within_unit(self.alpha + free * torch.tanh(raw[:, 4:])), gate

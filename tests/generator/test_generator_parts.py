@@ -226,7 +226,7 @@ def test_full_and_no_alpha_can_be_reached_and_left():
     raw = torch.zeros(1, RAW, 64, 64, requires_grad=True)
     _, alpha, gate = made.painted(raw)
     assert largest(alpha - made.alpha) < 1e-5, "what was 0 or 1 stays so"
-    assert float(gate.max()) == pytest.approx(float(torch.sigmoid(torch.tensor(3.0))), abs=1e-5)
+    assert float(gate.detach().max()) == pytest.approx(float(torch.sigmoid(torch.tensor(3.0))), abs=1e-5)
     (alpha.sum()).backward()
     assert largest(raw.grad[:, 4] - made.support[:, 0]) < 1e-6, "the clamp must not hold gradients back"
     with torch.no_grad():
@@ -246,6 +246,20 @@ def test_the_gate_closes_along_the_silhouette():
     assert float(blind[32]) > 0.9 and float(blind[4]) > 0.9, "what is unknown must be open"
     across = blind[16 - RIM_PX : 17 + RIM_PX]
     assert float(across.min()) < 0.15, f"the silhouette must stay as drawn, gate {float(across.min()):.2f}"
+
+
+def test_alpha_next_to_what_a_photo_showed_stays_as_drawn():
+    alpha = torch.zeros(64, 64)
+    alpha[16:48, 16:48] = 1
+    made, raw = canvas(alpha), torch.zeros(1, RAW, 64, 64)
+    raw[:, 4] = torch.where(alpha > 0.5, -20.0, 20.0)
+    turned = made.painted(raw)[1]
+    assert largest(turned[0, 0, 12:52, 12:52] - (1 - alpha[12:52, 12:52])) < 1e-5, "unknown surface may come and go"
+    sure = replace(made, confidence=torch.ones(1, 1, 64, 64)).painted(raw)[1][0, 0]
+    reach = RIM_PX // 2
+    inside, outside = slice(16 - reach, 48 + reach), 16 - reach - 1
+    assert largest(sure[inside, inside] - alpha[inside, inside]) < 1e-5, f"within {reach} px of it the matte must hold"
+    assert float(sure[outside, 32]) > 0.9, "farther away it may grow"
 
 
 def test_what_styles_would_change():

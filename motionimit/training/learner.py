@@ -8,16 +8,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 
 from ..generator.inputs import Batch
 from .discriminator import Discriminators
 from .losses import true_composite, weighted_sum
-from .perceptual import LaplacianDistance, Lpips
+from .perceptual import MIN_SIDE_PX, LaplacianDistance, Lpips
 from .schedule import learning_rate_share, update_ema
 from .settings import TrainSettings
 from .step import Unroll, adversarial_term, composites, discriminator_loss, supervised_terms
 
 MOST_SKIPPED = 30  # float16's scaler skips an overflowing step and lowers its scale; so many in a row are no overflow any more
+FULL_EVERY = 3  # steps between perceptual distances at full resolution; the others look at half of it, where shapes weigh more
 
 
 class NotFiniteError(ArithmeticError):
@@ -78,7 +80,10 @@ class Learner:
         terms = supervised_terms(outs, reconstruction, results, batch, w)
         with self.accelerator.autocast():
             if w.perceptual:
-                terms["perceptual"] = self.perceptual(results[frame], true_composite(batch.truths[frame])).mean()
+                pair = results[frame], true_composite(batch.truths[frame])
+                if self.step % FULL_EVERY and min(pair[0].shape[-2:]) >= 2 * MIN_SIDE_PX:
+                    pair = avg_pool2d(pair[0], 2), avg_pool2d(pair[1], 2)
+                terms["perceptual"] = self.perceptual(*pair).mean()
             if w.adversarial and self.step >= self.settings.adversarial_from:
                 terms["adversarial"] = adversarial_term(self.discriminators, results[frame], batch, frame)
         loss = weighted_sum(terms, w)

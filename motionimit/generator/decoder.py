@@ -65,12 +65,13 @@ class Canvas:
         """raw [B, 5, H, W] → (rgb [B, 3, H, W], alpha [B, 1, H, W], gate [B, 1, H, W]).
 
         rgb = base + gate · residual, gate = away³ · sigmoid(g + UNSURE + (SURE - UNSURE) confidence), alpha = alpha + support ·
-        free · tanh(a), all clamped to 0..1. With raw = 0 this is the geometric result. The gate closes along the silhouette
-        (`away` falls to 0 there), alpha stays as drawn next to what a photo showed (`free` is 0 there), and nothing is moved:
-        outlines of synthetic people are wrong in other ways than real ones, which only got worse by what was learned there.
+        free · min(tanh(a), 0), all clamped to 0..1. With raw = 0 this is the geometric result. The gate closes along the
+        silhouette (`away` falls to 0 there), alpha only falls, stays as drawn next to what a photo showed (`free` is 0 there),
+        and nothing is moved: outlines of synthetic people are wrong in other ways than real ones, and what was learned there
+        put halos round these and ate hair and hems.
         """
         mean = F.avg_pool2d(F.avg_pool2d(self.alpha, (RIM_PX, 1), 1, (RIM_PX // 2, 0)), (1, RIM_PX), 1, (0, RIM_PX // 2))
         gate = (2 * mean - 1).abs() ** 3 * torch.sigmoid(raw[:, 3:4] + UNSURE + (SURE - UNSURE) * self.confidence)
         free = self.support * (1 - F.max_pool2d(self.confidence * self.alpha, RIM_PX, 1, RIM_PX // 2))
-        rgb = within_unit(self.base + gate * raw[:, :3])
-        return rgb, within_unit(self.alpha + free * torch.tanh(raw[:, 4:])), gate
+        fall = 1 - within_unit(1 + torch.tanh(raw[:, 4:]))
+        return within_unit(self.base + gate * raw[:, :3]), within_unit(self.alpha - free * fall), gate

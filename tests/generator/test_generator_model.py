@@ -95,9 +95,7 @@ def test_no_veil_far_from_the_person():
     target = replace(target, rgba=rgba, body=labels, parsing=labels)
     with torch.inference_mode():
         alpha = model(model.encode(photos(height=128, width=128)), target).alpha[0, 0]
-    assert largest(alpha[72:, 72:]) == 0
-    near = alpha[:56, :56] - person[:56, :56]
-    assert float(near.max()) > 0.5, "but close to the person alpha can grow"
+    assert float((alpha - person).max()) < 1e-6, "no veil may lie on the background"
 
 
 def test_the_order_of_photos_does_not_matter():

@@ -177,6 +177,6 @@ def cropped(plane: Tensor, box: Box, held: bool = False) -> Tensor:
     """[C, H, W] of a whole frame → [C, box.height, box.width]; outside the frame zeros, or the border's values where `held`."""
     right, bottom = box.left + box.width, box.top + box.height
     inner = plane[:, max(box.top, 0) : max(bottom, 0), max(box.left, 0) : max(right, 0)]
-    before = (max(-box.left, 0), max(-box.top, 0))
+    before = (min(max(-box.left, 0), box.width), min(max(-box.top, 0), box.height))
     more = (before[0], box.width - inner.shape[2] - before[0], before[1], box.height - inner.shape[1] - before[1])
     return pad(inner[None], more, mode="replicate")[0] if held else pad(inner, more)

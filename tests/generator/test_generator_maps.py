@@ -77,7 +77,7 @@ def test_boxes_are_on_the_lattice_and_hold_the_person():
     assert box_of(torch.zeros(8, 8), 4) is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.integers(-3, 3), st.integers(-3, 3), st.integers(1, 5), st.integers(1, 5))
 def test_a_crop_is_the_frame_moved(left, top, width, height):
     box = Box(16 * left, 16 * top, 16 * width, 16 * height)

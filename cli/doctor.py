@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .options import debug_option
+
 if TYPE_CHECKING:
     from motionimit.doctor import Check
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("doctor")
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda or cuda:N.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and native messages.")
+@debug_option
 @click.pass_context
 def command(ctx: click.Context, device: str, as_json: bool) -> None:
     """Check this installation: packages, device, models, encoders, a video round trip, kernels and disk space.

@@ -47,9 +47,17 @@ def seed_option(function: F) -> F:
     return click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")(function)
 
 
+def debug_option(function: F) -> F:
+    return click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and native messages.")(function)
+
+
+def quiet_options(function: F) -> F:
+    """--quiet, --debug."""
+    return click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")(debug_option(function))
+
+
 def output_options(function: F) -> F:
     """--report, --quiet, --debug: what is said."""
-    function = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and native messages.")(function)
-    function = click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")(function)
+    function = quiet_options(function)
     report = "Write figures of the run (frames, seconds, memory, fit, warnings) as JSON."
     return click.option("--report", type=PATH, metavar="FILE.json", help=report)(function)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import PATH, span_options
+from .options import PATH, quiet_options, seed_option, span_options
 from .progress import progress_display
 
 
@@ -17,9 +17,8 @@ from .progress import progress_display
 @click.option("--photos", type=int, default=1, show_default=True, help="Photos per clip: its front, then other sides.")
 @click.option("--sequences", type=int, default=4, show_default=True, help="Target sequences per clip, two frames each.")
 @span_options
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and native messages.")
+@seed_option
+@quiet_options
 def command(clips: tuple[Path, ...], quiet: bool, **options: Any) -> int:
     """Take training pairs from CLIPs of one person each: some frames are the photos, others the truth.
 

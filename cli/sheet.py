@@ -9,7 +9,7 @@ import click
 from motionimit.config import check_distinct, check_file_output
 from motionimit.errors import BadUsage
 
-from .options import PATH
+from .options import PATH, debug_option
 
 
 @click.command("sheet")
@@ -20,7 +20,7 @@ from .options import PATH
 @click.option("--columns", type=click.IntRange(1, 32), default=8, show_default=True, help="How many moments to show.")
 @click.option("--height", "height_px", type=click.IntRange(64, 1024), default=240, show_default=True, help="Height of a cell.")
 @click.option("--start", "start_s", type=float, default=0.0, metavar="S", help="The --start that the result was made with.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and native messages.")
+@debug_option
 def command(photo: Path, driver: Path, result: Path, output: Path, columns: int, height_px: int, start_s: float) -> None:
     """Put PHOTO at the left of matching frames of DRIVER and RESULT, evenly spread in time.
 

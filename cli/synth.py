@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import PATH
+from .options import PATH, quiet_options, seed_option
 from .progress import progress_display
 
 
@@ -20,9 +20,8 @@ from .progress import progress_display
 @click.option("--motions", type=PATH, multiple=True, metavar="PATH", help="Motions (.npz, .bvh, or a folder); may be repeated.")
 @click.option("--cc0-only", is_flag=True, help="Leave assets under CC-BY out.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes; each takes 2 to 4 GB.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and native messages.")
+@seed_option
+@quiet_options
 def command(quiet: bool, motions: tuple[Path, ...], **options: object) -> int:
     """Draw clothed synthetic people with the truth of their bodies, and what the product would know of them.
 

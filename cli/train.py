@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import PATH
+from .options import PATH, quiet_options, seed_option
 from .progress import progress_display
 from .real import command as real
 from .session import INTERRUPTED
@@ -48,7 +48,7 @@ def command() -> None:
     "--weight", "weight", multiple=True, metavar="NAME=X", help="Weigh one term of the loss differently; may be repeated."
 )
 @click.option("--adversarial-from", type=int, default=2000, show_default=True, help="Step at which the discriminators join.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+@seed_option
 @click.option("--resume/--fresh", default=None, help="Demand or ignore the checkpoint in --out.  [default: use it if there]")
 @click.option("--start-from", type=PATH, metavar="FILE", help="Begin with the weights of a hand-over or generator file.")
 @click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda or cuda:N.")
@@ -57,8 +57,7 @@ def command() -> None:
 @click.option("--log-every", type=int, default=20, show_default=True, metavar="N", help="Steps between lines of the log.")
 @click.option("--sheet-every", type=int, default=500, show_default=True, metavar="N", help="Steps between sheets of examples.")
 @click.option("--checkpoint-every", type=int, default=250, show_default=True, metavar="N", help="Steps between checkpoints.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks and native messages.")
+@quiet_options
 def attlwb(quiet: bool, weight: tuple[str, ...], **options: Any) -> int:
     """Train on the pairs in the --data FOLDER. The same command again goes on where the last stretch stopped.
 

@@ -42,6 +42,11 @@ OUTPUT_SUFFIXES = (*OPAQUE_SUFFIXES, *ALPHA_SUFFIXES, FOLDER_SUFFIX)
 class _Reported:
     __slots__ = ()
 
+    @property
+    def output_paths(self) -> dict[str, Path | None]:
+        """Option → path of what is written; None for what wasn't asked for."""
+        return {"--output": self.output}  # type: ignore[attr-defined]
+
     def as_report(self) -> dict[str, object]:
         """The fields as plain JSON values, paths as strings."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
@@ -135,11 +140,6 @@ class TransferSettings(_Reported):
         extra = (p for p in (self.background_path, self.body, self.weights) if p is not None)
         return (*self.sources, self.driving, *extra)
 
-    @property
-    def output_paths(self) -> dict[str, Path | None]:
-        """Option → path of what is written."""
-        return {"--output": self.output}
-
     def check_paths(self) -> None:
         """Fail before any work: inputs are there, the output's folder is writable. Raises `BadInput`."""
         from .media.output import check_output
@@ -186,7 +186,6 @@ class FitRequest(_Reported):
 
     @property
     def output_paths(self) -> dict[str, Path | None]:
-        """Option → path of what is written; None for what wasn't asked for."""
         return {"--output": self.output, "--overlay": self.overlay, "--mesh": self.mesh}
 
     def check_paths(self) -> None:
@@ -230,11 +229,6 @@ class PersonalizeRequest(_Reported):
     @property
     def input_paths(self) -> tuple[Path, ...]:
         return (*self.sources, *(p for p in (self.weights, self.body) if p is not None))
-
-    @property
-    def output_paths(self) -> dict[str, Path | None]:
-        """Option → path of what is written."""
-        return {"--output": self.output}
 
     def check_paths(self) -> None:
         """Fail before any work: inputs are there, the output can be written. Raises `BadInput`."""

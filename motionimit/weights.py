@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -17,7 +16,7 @@ from torch import Tensor
 from .errors import BadInput, MissingModel
 from .generator.config import GeneratorConfig
 from .generator.model import Generator
-from .media.paths import check_input, reason, shown, whole_file
+from .media.paths import check_input, file_sha256, reason, shown, whole_file
 
 FAMILY = "motionimit-generator-"
 FORMAT = FAMILY + "1"
@@ -30,15 +29,6 @@ def shipped(size: str = "small") -> Path | None:
     """The weight file that comes with the package; None where there is none for this size."""
     path = DATA / f"generator_{size}.safetensors"
     return path if path.is_file() else None
-
-
-def file_sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def save_generator(path: Path | str, model: Generator, meta: dict[str, Any], dtype: torch.dtype | None = None) -> None:

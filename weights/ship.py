@@ -13,7 +13,8 @@ from pathlib import Path
 
 import torch
 
-from motionimit.weights import DATA, HASHES, file_sha256, load_generator, read_meta, save_generator
+from motionimit.media.paths import file_sha256
+from motionimit.weights import DATA, HASHES, load_generator, read_meta, save_generator
 
 HERE = Path(__file__).parent
 

@@ -24,6 +24,10 @@ class Warped:
     source_px: Tensor  # [H, W, 2] float32, texture pixels; 0 where nothing is seen
     confidence: Tensor  # [H, W] float32, 0..1; 0 where nothing is drawn, or only what the photo didn't show
 
+    def kept(self) -> Warped:
+        """A copy that the renderer's next frame doesn't overwrite."""
+        return Warped(self.rgba.clone(), self.source_px.clone(), self.confidence.clone())
+
 
 class Renderer:
     """Draws one `Surface` with its texture layers. Holds buffers for one thread; make one per thread to draw in parallel."""

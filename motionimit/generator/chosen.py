@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import BadInput
-from ..media.paths import shown
-from ..weights import file_sha256, load_generator, read_meta, save_generator, shipped
+from ..media.paths import file_sha256, shown
+from ..weights import load_generator, read_meta, save_generator, shipped
 from .model import Generator
 from .refine import Refiner
 

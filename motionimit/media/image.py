@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
 import threading
@@ -16,7 +15,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from ..errors import BadInput
 from ..types import Photo
-from .paths import check_folder_writable, check_input, reason, shown, whole_file
+from .paths import check_folder_writable, check_input, file_sha256, reason, shown, whole_file
 
 MAX_SIDE_PX = 4096  # larger photos are reduced: no stage gains from more, and memory would
 MAX_PIXELS = 300_000_000  # beyond this a photo is refused before it is decoded
@@ -36,7 +35,7 @@ def read_photo(path: Path | str) -> Photo:
     path = check_input(path, "photo")
     rgb, alpha = read_pixels(path, "photo")
     matte = alpha.astype(np.float32) / 255.0 if alpha is not None and _cuts_out(alpha) else None
-    return Photo(path=path, rgb=rgb, matte=matte, sha256=_sha256(path))
+    return Photo(path=path, rgb=rgb, matte=matte, sha256=file_sha256(path))
 
 
 def read_pixels(path: Path, kind: str, max_side_px: int = MAX_SIDE_PX) -> tuple[np.ndarray, np.ndarray | None]:
@@ -142,14 +141,6 @@ def _not_an_image(path: Path, kind: str) -> str:
     if head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3" or head[8:12] == b"AVI ":
         return f"The {kind} {shown(path)} is a video; give a picture such as JPEG or PNG."
     return f"The {kind} {shown(path)} is not an image that can be read; give a JPEG, PNG, WebP, TIFF or BMP."
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _exif_orientation(image: Image.Image) -> Image.Transpose | None:

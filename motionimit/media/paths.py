@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import stat
@@ -104,6 +105,15 @@ def check_folder_writable(folder: Path, path: Path) -> None:
 def temporary_beside(path: Path) -> Path:
     """An unused hidden name in the same folder, so that the move into place stays on one file system."""
     return path.parent / f".motionimit-{uuid.uuid4().hex[:12]}.part"
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 @contextmanager

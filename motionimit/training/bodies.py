@@ -15,7 +15,7 @@ from .people import BodyFactory, Person
 from .skeleton import skin, skinning_transforms
 
 _SAME_UV = 1e-4
-_RIDGE = 1e-3
+_RIDGE = 1e-7  # per equation
 
 
 class BodyMatcher:
@@ -39,7 +39,7 @@ class BodyMatcher:
         origin = self.model.joint_mean[0].double().numpy()
         template = self.model.v_template[self.vertex].double().numpy() - origin
         basis = (self.model.shapedirs[self.vertex] - self.model.joint_basis[0]).double().numpy().reshape(-1, 10)
-        normal = basis.T @ basis + _RIDGE * len(basis) / 10 * np.eye(10) * 1e-3
+        normal = basis.T @ basis + _RIDGE * len(basis) * np.eye(10)
         return torch.from_numpy(np.linalg.solve(normal, basis.T @ (points - template).reshape(-1))).float()
 
     def params(

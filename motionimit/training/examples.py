@@ -16,9 +16,8 @@ from ..body.fit import fit_body
 from ..body.model import BodyModel
 from ..body.retarget import retarget
 from ..errors import MotionimitError
-from ..flow.transfer import Renderer
 from ..generator.inputs import TargetMaps, Truth
-from ..generator.maps import Box, TargetMapper, box_of, cropped, source_maps, stacked
+from ..generator.maps import Box, box_of, cropped
 from ..pose.detector import PoseDetector
 from ..pose.matting import refine_matte
 from ..pose.photo import track_photo
@@ -26,6 +25,7 @@ from ..types import BodyParams, PersonTrack, Photo
 from .assets import AssetLibrary
 from .bodies import BodyMatcher, shaken
 from .casting import cast_person
+from .drawing import ASTRAY, MARGIN_PX, Ensemble, overlap, silhouettes
 from .following import CLIP_FPS, joined, part
 from .motions import MotionPool
 from .people import BodyFactory, Person, build_person
@@ -41,8 +41,6 @@ _SHAKEN = 0.6  # share of exact bodies that are shaken like a fit
 _CONSTANT_DEG, _JITTER_DEG = 2.0, 0.4
 _PHOTOS, _PHOTO_SHARES = (1, 2, 4), (0.6, 0.28, 0.12)
 _MOST_PHOTOS = 8
-_OVERLAP = 0.55  # intersection over union of drawn and true silhouette below which a fit went astray
-_MARGIN_PX = 16
 _FRAME_S = 1 / 25
 
 
@@ -167,34 +165,30 @@ def make_example(studio: Studio, seed: Sequence[int], sequences: int, photos: in
         return None
     if not done:
         return None
-    return Example(stage.source, tuple(done), {"seed": ",".join(map(str, seed)), "kind": session.kind, "photos": str(count)})
+    return Example(
+        stage.ensemble.source, tuple(done), {"seed": ",".join(map(str, seed)), "kind": session.kind, "photos": str(count)}
+    )
 
 
 class _Stage:
     """Draws target sequences of a session from its avatars."""
 
     def __init__(self, session: Session, shots: list[Shot], avatars: list[Avatar]) -> None:
-        self.session, self.shots, self.avatars = session, shots, avatars
-        model, size = session.studio.model, session.scene.camera.size_px
-        maps = [source_maps(a, model) for a in avatars]
-        self.source = stacked([m for m, _ in maps])
-        self.mapper = TargetMapper(avatars, [s for _, s in maps], model, "cpu")
-        self.renderers = [Renderer(a.surface, a.layers, size, a.known) for a in avatars]
+        self.session, self.shots = session, shots
+        self.ensemble = Ensemble(avatars, session.studio.model, session.scene.camera.size_px)
 
     def sequence(self, shots: list[Shot], params: BodyParams) -> tuple[tuple[TargetMaps, ...], tuple[Truth, ...]] | None:
         """Inputs and truth of consecutive frames; None where the fit went astray."""
         session = self.session
         truth_alpha = torch.stack([s.drawn.alpha[0] for s in shots])
-        posed = [self._posed(a, params) for a in self.avatars]
-        drawn = [
-            [_copied(r.render(p[t], session.scene.camera)) for r, p in zip(self.renderers, posed, strict=True)]
-            for t in range(len(shots))
-        ]
-        alpha = torch.stack([torch.stack([w.rgba[..., 3] for w in frame]).amax(0) for frame in drawn])
-        box = box_of(torch.maximum(alpha, truth_alpha).amax(0), _MARGIN_PX)
-        if box is None or _overlap(alpha, truth_alpha) < _OVERLAP:
+        posed = [self._posed(a, params) for a in self.ensemble.avatars]
+        camera, mapper = session.scene.camera, self.ensemble.mapper
+        drawn = [self.ensemble.draw([p[t] for p in posed], camera) for t in range(len(shots))]
+        alpha = silhouettes(drawn)
+        box = box_of(torch.maximum(alpha, truth_alpha).amax(0), MARGIN_PX)
+        if box is None or overlap(alpha, truth_alpha) < ASTRAY:
             return None
-        targets = tuple(self.mapper.maps(f, posed[0][t], session.scene.camera, box) for t, f in enumerate(drawn))
+        targets = tuple(mapper.maps(f, posed[0][t], camera, box) for t, f in enumerate(drawn))
         return targets, tuple(self._truth(s, box) for s in shots)
 
     def _posed(self, avatar: Avatar, params: BodyParams) -> Tensor:
@@ -209,7 +203,7 @@ class _Stage:
         exact = session.studio.matcher.params(
             session.betas, session.person, shot.rotations[None], shot.translation_m[None], session.scene.camera
         )
-        body = self.mapper.regions_of(session.studio.model.mesh(exact).vertices_m[0], session.scene.camera, box)
+        body = self.ensemble.mapper.regions_of(session.studio.model.mesh(exact).vertices_m[0], session.scene.camera, box)
         alpha = cropped(shot.drawn.alpha, box)
         hidden = hidden_from(session.renderer, shot.seen, [s.seen for s in self.shots])
         rgb = developed_person(shot.drawn.rgb, shot.drawn.alpha, session.scene.lighting.exposure)
@@ -230,10 +224,6 @@ def _turned(rotations: np.ndarray, angle: float) -> np.ndarray:
     return out
 
 
-def _copied(warped):  # type: ignore[no-untyped-def]
-    return type(warped)(*(getattr(warped, name).clone() for name in ("rgba", "source_px", "confidence")))
-
-
 def _worn(rng: np.random.Generator, alpha: np.ndarray) -> np.ndarray:
     """A matte as matting leaves it: a little too wide or too narrow, a little too soft."""
     grown = rng.normal(0, 0.7)
@@ -241,8 +231,3 @@ def _worn(rng: np.random.Generator, alpha: np.ndarray) -> np.ndarray:
     kernel = np.ones((size, size), np.uint8)
     out = cv2.dilate(alpha, kernel) if grown > 0 else cv2.erode(alpha, kernel)
     return np.clip(cv2.GaussianBlur(out, (0, 0), rng.uniform(0.3, 1.2)), 0, 1)
-
-
-def _overlap(a: Tensor, b: Tensor) -> float:
-    a, b = a > 0.5, b > 0.5
-    return float((a & b).sum() / (a | b).sum().clamp_min(1))

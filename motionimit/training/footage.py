@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from ..body.fit import fit_body
 from ..body.model import BodyModel
@@ -126,9 +125,3 @@ class Footage:
             score[max(best - gap + 1, 0) : best + gap] = -np.inf
         frames = self.frames(found)
         return max(found, key=lambda t: self.sharpness(t, frames[t]))
-
-
-def overlap(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Intersection over union of what is more than half covered."""
-    a, b = a > 0.5, b > 0.5
-    return float((a & b).sum() / (a | b).sum().clamp_min(1))

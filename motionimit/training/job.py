@@ -15,6 +15,7 @@ from ..generator.config import SIZES, GeneratorConfig
 from ..media.paths import check_folder_writable, check_input, shown
 from ..runtime import set_threads
 from ..types import Progress
+from ..values import check_choice
 from .checkpoint import write_whole
 from .settings import TrainSettings
 
@@ -42,10 +43,8 @@ class TrainJob:
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        if self.size not in SIZES:
-            raise BadUsage(f"--size must be one of {', '.join(SIZES)}, got '{self.size}'.")
-        if self.ablation not in ABLATIONS:
-            raise BadUsage(f"--ablation must be one of {', '.join(ABLATIONS)}, got '{self.ablation}'.")
+        check_choice("--size", self.size, tuple(SIZES))
+        check_choice("--ablation", self.ablation, tuple(ABLATIONS))
         if self.start_from is not None and self.resume:
             raise BadUsage("--start-from and --resume exclude each other; name one.")
         if self.threads is not None and self.threads < 1:

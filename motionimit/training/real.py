@@ -128,7 +128,7 @@ def example_of_clip(clip: Path, settings: RealSettings, model: BodyModel, detect
     if not sequences:
         raise BadInput(f"No two frames of {shown(clip)} could be used: fit or mask went astray; try another clip or span.")
     about = {"seed": str(settings.seed), "kind": "real", "photos": str(len(chosen)), "clip": clip.name}
-    return chosen[0], Example(stage.source, tuple(sequences), about)
+    return chosen[0], Example(stage.ensemble.source, tuple(sequences), about)
 
 
 def _files(settings: RealSettings, clip: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -15,19 +15,18 @@ from ..avatar.build import Avatar
 from ..body.model import BodyModel
 from ..body.retarget import retarget
 from ..errors import BadInput
-from ..flow.transfer import Renderer, Warped
+from ..flow.transfer import Warped
 from ..generator.inputs import TargetMaps, Truth
-from ..generator.maps import Box, TargetMapper, box_of, cropped, source_maps, stacked
+from ..generator.maps import Box, box_of, cropped
 from ..pose.matting import foreground_colors, refine_matte
 from ..pose.photo import track_photo
 from ..types import BodyParams, Photo
-from .footage import Footage, overlap
+from .drawing import ASTRAY, MARGIN_PX, Ensemble, overlap, silhouettes
+from .footage import Footage
 
-_OVERLAP = 0.55  # intersection over union of drawn and true silhouette below which a fit or a matte went astray
 _SAME_BOX = 0.5  # of the person found in the frame alone and the one followed
 _UNSEEN = 0.3  # confidence below which no photo saw the surface
 _RIM_PX = 5
-_MARGIN_PX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +77,8 @@ class RealStage:
     """Draws pairs of consecutive frames of a clip from the avatars of other frames."""
 
     def __init__(self, footage: Footage, avatars: Sequence[Avatar], model: BodyModel, size_px: tuple[int, int]) -> None:
-        self.footage, self.avatars, self.model, self.size_px = footage, avatars, model, size_px
-        maps = [source_maps(a, model) for a in avatars]
-        self.source = stacked([m for m, _ in maps])
-        self.mapper = TargetMapper(avatars, [s for _, s in maps], model, "cpu")
-        self.renderers = [Renderer(a.surface, a.layers, size_px, a.known) for a in avatars]
-        self.camera = avatars[0].params.camera
+        self.footage, self.model, self.size_px = footage, model, size_px
+        self.ensemble, self.camera = Ensemble(avatars, model, size_px), avatars[0].params.camera
 
     def sequence(self, first: int, frames: Mapping[int, np.ndarray]) -> tuple[tuple[TargetMaps, ...], tuple[Truth, ...]] | None:
         """The pair of `first` and the next frame, as the product draws it with the camera mode "copy"; None where the person was
@@ -97,14 +92,13 @@ class RealStage:
             reals.append(taken_apart(small, alpha))
         bodies = self._bodies(first)
         transforms = self.model.joint_transforms(bodies.rotations, self.model.rest_joints(bodies.betas), bodies.translation_m)
-        drawn = [[_kept(r.render(pose, self.camera)) for r in self.renderers] for pose in transforms]
-        alpha = torch.stack([torch.stack([w.rgba[..., 3] for w in frame]).amax(0) for frame in drawn])
-        true_alpha = torch.stack([r.alpha[0] for r in reals])
-        box = box_of(torch.maximum(alpha, true_alpha).amax(0), _MARGIN_PX)
-        if box is None or min(overlap(*pair) for pair in zip(alpha, true_alpha, strict=True)) < _OVERLAP:
+        drawn = [self.ensemble.draw([pose] * len(self.ensemble.avatars), self.camera) for pose in transforms]
+        alpha, true_alpha = silhouettes(drawn), torch.stack([r.alpha[0] for r in reals])
+        box = box_of(torch.maximum(alpha, true_alpha).amax(0), MARGIN_PX)
+        if box is None or min(overlap(*pair) for pair in zip(alpha, true_alpha, strict=True)) < ASTRAY:
             return None
         vertices = self.model.mesh(bodies).vertices_m
-        targets = [self.mapper.maps(d, pose, self.camera, box) for d, pose in zip(drawn, transforms, strict=True)]
+        targets = [self.ensemble.mapper.maps(d, pose, self.camera, box) for d, pose in zip(drawn, transforms, strict=True)]
         truths = [self._truth(r, d, v, box) for r, d, v in zip(reals, drawn, vertices, strict=True)]
         return tuple(targets), tuple(truths)
 
@@ -112,14 +106,14 @@ class RealStage:
         """The bodies of two frames in the photos' camera; all photos share the clip's one shape."""
         two, params = slice(first, first + 2), self.footage.params
         driver = BodyParams(params.rotations[two], params.betas, params.translation_m[two], params.camera)
-        return retarget(self.avatars[0].params, driver, self.model, mode="copy", fps=float(self.footage.track.fps))
+        return retarget(self.ensemble.avatars[0].params, driver, self.model, mode="copy", fps=float(self.footage.track.fps))
 
     def _truth(self, real: RealFrame, drawn: Sequence[Warped], vertices: Tensor, box: Box) -> Truth:
         """`hidden` is approximate, as the true surface is unknown: where the drawing of the fitted body lies on the person and no
         photo's confidence reaches 0.3, less the thin rims where surface only grazes the line of sight."""
         alpha = cropped(real.alpha, box)
         inside = alpha[0] > 0.5
-        body = self.mapper.regions_of(vertices, self.camera, box)
+        body = self.ensemble.mapper.regions_of(vertices, self.camera, box)
         seen = cropped(torch.stack([w.confidence for w in drawn]).amax(0)[None], box)[0]
         covered = cropped(torch.stack([w.rgba[..., 3] for w in drawn]).amax(0)[None], box)[0] > 0.5
         hidden = _opened(inside & covered & (seen < _UNSEEN))
@@ -130,11 +124,6 @@ class RealStage:
             hidden=hidden[None, None],
             backdrop=cropped(real.backdrop, box, held=True)[None],
         )
-
-
-def _kept(warped: Warped) -> Warped:
-    """A copy that the renderer's next frame doesn't overwrite."""
-    return replace(warped, rgba=warped.rgba.clone(), source_px=warped.source_px.clone(), confidence=warped.confidence.clone())
 
 
 def _opened(mask: Tensor) -> Tensor:

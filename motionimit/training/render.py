@@ -74,7 +74,7 @@ class PersonRenderer:
         normals = self._normals(vertices, head)
         ambient = occlusion.ambient(vertices, normals)
         width, height = (s * self.supersample for s in camera.size_px)
-        xyw = _project(vertices, camera, self.supersample) * torch.stack(
+        xyw = project(vertices, camera, self.supersample) * torch.stack(
             (torch.ones_like(self.bias), torch.ones_like(self.bias), self.bias), 1
         )
         buffer = ZBuffer(width, height, self.device)
@@ -175,7 +175,7 @@ class _Shader:
         return out
 
 
-def _project(vertices: Tensor, camera: Camera, supersample: int) -> Tensor:
+def project(vertices: Tensor, camera: Camera, supersample: int = 1) -> Tensor:
     """[V, 3]: pixel x and y in the supersampled image, and 1/depth (negative behind the camera)."""
     xy = camera.project(vertices) * supersample
     return torch.cat((xy, -1.0 / vertices[:, 2:]), 1)

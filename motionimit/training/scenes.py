@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..geometry.camera import Camera
@@ -82,7 +81,3 @@ def developed_person(rgb: Tensor, alpha: Tensor, exposure: float) -> Tensor:
     from .render import develop
 
     return develop(rgb / alpha.clamp_min(1e-4), exposure) * alpha
-
-
-def over(rgb: Tensor, alpha: Tensor, backdrop: Tensor) -> Tensor:
-    return torch.lerp(backdrop, rgb / alpha.clamp_min(1e-4), alpha)

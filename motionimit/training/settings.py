@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ..errors import BadUsage
 from ..generator.inputs import Batch
+from ..values import check_choice
 
 PRECISIONS = ("auto", "no", "fp16", "bf16")
 
@@ -95,8 +96,7 @@ class TrainSettings:
             raise BadUsage(f"--minutes must be more than 0, got {self.minutes:g}.")
         if not 0 < self.lr < 1:
             raise BadUsage(f"--lr must lie between 0 and 1, got {self.lr:g}.")
-        if self.precision not in PRECISIONS:
-            raise BadUsage(f"--precision must be one of {', '.join(PRECISIONS)}, got '{self.precision}'.")
+        check_choice("--precision", self.precision, PRECISIONS)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for the checkpoint and `settings.json`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch.nn.functional import interpolate
 
 from ..errors import BadInput
 from ..generator.inputs import Batch, SourceMaps, TargetMaps, Truth
+from ..media.paths import whole_file
 
 Window = tuple[int, int, int, int]  # top, left, height, width
 _SUBPIXEL = 32  # steps per pixel of stored coordinates
@@ -40,9 +40,8 @@ def write_example(path: Path, example: Example) -> None:
         for prefix, frames, kind in (("target", targets, TargetMaps), ("truth", truths, Truth)):
             for name in kind.__slots__:
                 arrays[f"{k}.{prefix}.{name}"] = torch.cat([_packed(name, getattr(f, name), True) for f in frames])
-    temporary = path.with_suffix(".part")
-    save_file(arrays, temporary, {"format": FORMAT, "sequences": str(len(example.sequences)), **example.about})
-    os.replace(temporary, path)
+    with whole_file(path) as temporary:
+        save_file(arrays, temporary, {"format": FORMAT, "sequences": str(len(example.sequences)), **example.about})
 
 
 def read_about(path: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..geometry.camera import Camera
 from .raster import ZBuffer, key_depth_m
-from .render import PersonRenderer
+from .render import PersonRenderer, project
 
 _TOLERANCE_M = 0.02
 _GRAZING = 0.15  # cosine below which a photo holds next to nothing of a surface
@@ -29,7 +29,7 @@ class Sight:
 def sight(renderer: PersonRenderer, rotations: np.ndarray, translation_m: np.ndarray, camera: Camera) -> Sight:
     """Rasterise the person in a pose (as `PersonRenderer.draw` takes it)."""
     vertices = torch.as_tensor(np.concatenate(renderer.person.posed(rotations, translation_m)), dtype=torch.float32)
-    xyw = torch.cat((camera.project(vertices), -1 / vertices[:, 2:]), 1)
+    xyw = project(vertices, camera)
     keys = ZBuffer(*camera.size_px).nearest(xyw, renderer.faces)
     return Sight(vertices, xyw, keys, key_depth_m(keys))
 

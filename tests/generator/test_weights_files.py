@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from motionimit import weights
 from motionimit.errors import BadInput, MissingModel, MotionimitError
 from motionimit.generator.config import SMALL
-from motionimit.weights import FORMAT, file_sha256, load_generator, read_meta, save_generator, shipped
+from motionimit.media.paths import file_sha256
+from motionimit.weights import FORMAT, load_generator, read_meta, save_generator, shipped
 
 ABOUT = {"trained_on": "ovals", "steps": 7, "seed": 3}
 

@@ -126,7 +126,8 @@ def test_body_and_hidden_lie_within_the_person(made):
 def test_hidden_is_what_was_drawn_without_confidence_but_no_thin_rim():
     box = Box(0, 0, 64, 48)
     stage = object.__new__(RealStage)
-    stage.camera, stage.mapper = None, SimpleNamespace(regions_of=lambda *_: torch.zeros(48, 64, dtype=torch.int64))
+    mapper = SimpleNamespace(regions_of=lambda *_: torch.zeros(48, 64, dtype=torch.int64))
+    stage.camera, stage.ensemble = None, SimpleNamespace(mapper=mapper)
     alpha = torch.ones(1, 48, 64)
     alpha[:, :8] = 0
     rgba, confidence = torch.ones(48, 64, 4), torch.full((48, 64), 0.9)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,13 +35,7 @@ LPIPS_FILE = SHARED / "data" / "weights" / "lpips_alex_full.npz"
 needs_lpips = pytest.mark.skipif(not LPIPS_FILE.exists(), reason="no LPIPS weights on this machine")
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny convolutions: a second thread only waits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # --- schedules ----------------------------------------------------------------------------------------------------------------

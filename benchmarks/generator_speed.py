@@ -22,22 +22,21 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from photo_sheet import quiet, recover
+from photo_sheet import recover
 
 from motionimit import pipeline
-from motionimit.avatar.build import Avatar, output_size
-from motionimit.body.model import BodyModel, load_body
+from motionimit.avatar.avatar import Avatar
 from motionimit.body.retarget import retarget
 from motionimit.compositing.place import over
 from motionimit.config import TransferSettings
-from motionimit.flow.transfer import Renderer
+from motionimit.flow.transfer import renderers
 from motionimit.generator.model import Generator
 from motionimit.generator.refine import Refiner
 from motionimit.generator.warp import warp_features
 from motionimit.geometry.camera import Camera
-from motionimit.media.image import read_photo
-from motionimit.runtime import StageClock, pick_device
-from motionimit.types import RunReport
+from motionimit.run import Run
+from motionimit.runtime import pick_device
+from motionimit.sources import avatar_of
 from motionimit.weights import load_generator, save_generator, shipped
 
 WARM_UP = 3  # frames
@@ -76,11 +75,11 @@ def untrained(folder: Path) -> Path:
 
 def per_frame(path: Path, clip: Path, generator: Generator, size_px: int, frames: int, device: torch.device) -> None:
     """Print the medians of every part, in ms, over `frames` frames of the clip."""
-    model = load_body(None)
-    avatar, bones, camera = posed(path, clip, model, size_px)
-    renderer = Renderer(avatar.surface.to(device), avatar.layers, camera.size_px, avatar.known)
+    run = Run()
+    avatar, bones, camera = posed(path, clip, run, size_px)
+    (renderer,) = renderers(avatar, device)
     begin_s = now(device)
-    refiner = Refiner.of(generator, [avatar], model, device)
+    refiner = Refiner.of(generator, avatar.portraits, run.model, device)
     encode_ms = 1000 * (now(device) - begin_s)
     backdrop, memory, boxes = avatar.background.to(device), None, []
     times: dict[str, list[float]] = {part: [] for part in PARTS}
@@ -90,7 +89,7 @@ def per_frame(path: Path, clip: Path, generator: Generator, size_px: int, frames
         warped = renderer.render(bones[t], camera)
         marks.append(now(device))
         busy_s = time.process_time()
-        drawn = refiner.prepare(warped, bones[t], camera)
+        drawn = refiner.prepare([warped], bones[t], camera)
         marks.append(now(device))
         rgba, memory = refiner.refine(drawn, memory)
         marks.append(now(device))
@@ -113,16 +112,11 @@ def per_frame(path: Path, clip: Path, generator: Generator, size_px: int, frames
     print(f"generator all in: {wall:.1f} ms per frame; processor time {cpu:.1f} ms", flush=True)
 
 
-def posed(path: Path, clip: Path, model: BodyModel, size_px: int) -> tuple[Avatar, torch.Tensor, Camera]:
+def posed(path: Path, clip: Path, run: Run, size_px: int) -> tuple[Avatar, torch.Tensor, Camera]:
     """The photo's avatar, the clip's poses [T, 24, 4, 4] for it, and the camera of the output."""
-    photo, clock = read_photo(path), StageClock()
-    driver = recover(clip, model, 1)
-    person = pipeline.find_source(photo, clock, quiet)
-    size = output_size((photo.rgb.shape[1], photo.rgb.shape[0]), size_px)
-    avatar = pipeline.build_source(photo, person, model, size, clock, quiet, RunReport())
-    placed = retarget(avatar.params, driver.params, model, fps=float(driver.track.fps), cuts=driver.track.cuts)
-    bones = model.joint_transforms(placed.rotations, model.rest_joints(placed.betas), placed.translation_m)
-    return avatar, bones, placed.camera
+    driver, avatar = recover(clip, run, 1), avatar_of([path], size_px, run)
+    placed = retarget(avatar.params, driver.params, run.model, fps=float(driver.track.fps), cuts=driver.track.cuts)
+    return avatar, pipeline.transforms(placed, run), placed.camera
 
 
 def now(device: torch.device) -> float:

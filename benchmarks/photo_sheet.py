@@ -12,18 +12,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from motionimit import pipeline
-from motionimit.avatar.build import output_size
-from motionimit.body.model import BodyModel, load_body
 from motionimit.body.retarget import retarget
 from motionimit.compositing.label import grid
 from motionimit.compositing.place import over
+from motionimit.driving import DRIVER_SIDE_PX, recover_motion
 from motionimit.errors import MotionimitError
-from motionimit.flow.transfer import Renderer
-from motionimit.media.image import read_photo, write_png
+from motionimit.flow.transfer import renderers
+from motionimit.media.image import write_png
 from motionimit.media.reader import VideoReader
-from motionimit.runtime import StageClock
-from motionimit.types import BodyParams, PersonTrack, RunReport
+from motionimit.pipeline import transforms
+from motionimit.run import Run
+from motionimit.sources import avatar_of
+from motionimit.types import BodyParams, PersonTrack
 
 
 @dataclass(frozen=True)
@@ -43,43 +43,36 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=300, help="of a cell, px")
     parser.add_argument("--size", type=int, default=512, help="long side of the rendering, px")
     args = parser.parse_args()
-    model = load_body(None)
-    motions = [recover(clip, model, args.frames) for clip in args.clips]
+    run = Run()
+    motions = [recover(clip, run, args.frames) for clip in args.clips]
     blank = np.full((1, 1, 3), 255, np.uint8)
     rows = [[blank, *(p for m in motions for p in m.pictures)]]
     for photo in args.photos:
         try:
-            rows.append(animate(photo, motions, model, args.size))
+            rows.append(animate(photo, motions, run, args.size))
         except MotionimitError as error:
             print(f"{photo}: {error}")
     write_png(args.sheet, grid(rows, args.height))
     print(args.sheet)
 
 
-def recover(clip: Path, model: BodyModel, count: int) -> Motion:
+def recover(clip: Path, run: Run, count: int) -> Motion:
     """Fit a clip and keep `count` of its frames, evenly spread."""
-    with VideoReader(clip, max_side_px=pipeline.DRIVER_SIDE_PX) as reader:
-        track, params = pipeline.recover_motion(reader, model, None, StageClock(), quiet, RunReport())
+    with VideoReader(clip, max_side_px=DRIVER_SIDE_PX) as reader:
+        track, params = recover_motion(reader, None, run)
         shown = np.linspace(0, len(track.valid) - 1, count + 2).round().astype(int)[1:-1].tolist()
         return Motion(track, params, shown, [frame.rgb for frame in reader if frame.index in shown])
 
 
-def animate(path: Path, motions: list[Motion], model: BodyModel, size_px: int) -> list[np.ndarray]:
+def animate(path: Path, motions: list[Motion], run: Run, size_px: int) -> list[np.ndarray]:
     """The photo, then its person in the shown frames of every motion."""
-    photo, clock = read_photo(path), StageClock()
-    person = pipeline.find_source(photo, clock, quiet)
-    size = output_size((photo.rgb.shape[1], photo.rgb.shape[0]), size_px)
-    avatar = pipeline.build_source(photo, person, model, size, clock, quiet, RunReport())
-    renderer, out = Renderer(avatar.surface, avatar.layers, size), [photo.rgb]
+    avatar = avatar_of([path], size_px, run)
+    (renderer,), out = renderers(avatar), [avatar.picture]
     for m in motions:
-        placed = retarget(avatar.params, m.params, model, fps=float(m.track.fps), cuts=m.track.cuts)
-        bones = model.joint_transforms(placed.rotations, model.rest_joints(placed.betas), placed.translation_m)
+        placed = retarget(avatar.params, m.params, run.model, fps=float(m.track.fps), cuts=m.track.cuts)
+        bones = transforms(placed, run)
         out += [over(renderer.render(bones[t], placed.camera).rgba, avatar.background) for t in m.shown]
     return out
-
-
-def quiet(stage: str, done: int, total: int | None) -> None:
-    """No progress."""
 
 
 if __name__ == "__main__":

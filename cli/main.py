@@ -15,6 +15,9 @@ from .session import run_session
 # name → (module, one line for the list of commands)
 COMMANDS = {
     "transfer": ("transfer", "Make the person of a photo move like the person of a video."),
+    "swap": ("swap", "Dress a person in the clothes of other photos."),
+    "view": ("view", "Show the person of a photo from other sides."),
+    "avatar": ("avatar", "Prepare photos of a person once, as a file and as a mesh."),
     "fit": ("fit", "Recover body shape and motion from a video or photo."),
     "personalize": ("personalize", "Fine-tune the learned generator on photos of one person."),
     "train": ("train", "Train the learned generator."),
@@ -51,6 +54,9 @@ def cli(debug: bool) -> None:
     Examples:
       motionimit transfer photo.jpg dance.mp4
       motionimit transfer photo.jpg dance.mp4 -o out.mp4 --size 768 --side-by-side
+      motionimit transfer front.jpg back.jpg dance.mp4
+      motionimit swap photo.jpg clothes.jpg --parts upper
+      motionimit view photo.jpg --pose a
       motionimit fit dance.mp4 -o motion.npz --overlay overlay.mp4
       motionimit doctor
 

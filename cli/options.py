@@ -25,8 +25,11 @@ def span_options(function: F) -> F:
 
 
 def person_option(function: F) -> F:
-    text = "Which person to follow, counted from 1, left to right.  [default: the largest]"
-    return click.option("--person", type=int, metavar="N", help=text)(function)
+    text = (
+        "Whom to follow: a number counted from 1, left to right; left, middle, right or largest; or a point X,Y of the frame"
+        " (0.3,0.5 or 30%,50%). 'motionimit doctor --people FILE' lists them.  [default: largest]"
+    )
+    return click.option("--person", metavar="WHO", help=text)(function)
 
 
 def machine_options(function: F) -> F:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from motionimit.config import FitRequest, Job, TransferSettings, check_distinct, check_file_output
+from motionimit.config import Job
 from motionimit.errors import BadUsage
+from motionimit.values import check_distinct, check_file_output
 
 from .progress import progress_display
 from .report import write_report
@@ -16,6 +18,17 @@ from .summary import print_summary
 
 if TYPE_CHECKING:
     from motionimit.types import Progress, RunReport
+
+
+# settings → (module, function) of the library, imported only when the job runs
+JOBS = {
+    "TransferSettings": ("pipeline", "transfer"),
+    "SwapSettings": ("pipeline", "swap"),
+    "ViewSettings": ("pipeline", "view"),
+    "FitRequest": ("jobs", "fit"),
+    "AvatarRequest": ("jobs", "avatar"),
+    "PersonalizeRequest": ("jobs", "personalize"),
+}
 
 
 def run_job(settings: Job, report: Path | None, quiet: bool) -> None:
@@ -36,13 +49,10 @@ def run_job(settings: Job, report: Path | None, quiet: bool) -> None:
 
 
 def _call(settings: Job, progress: Progress) -> RunReport:
-    from motionimit import pipeline
-
-    if isinstance(settings, TransferSettings):
-        return pipeline.transfer(settings, progress)
-    if isinstance(settings, FitRequest):
-        return pipeline.fit(settings, progress)
-    return pipeline.personalize(settings, progress)
+    module, name = JOBS[type(settings).__name__]
+    job = getattr(importlib.import_module(f"motionimit.{module}"), name)
+    report: RunReport = job(settings, progress)
+    return report
 
 
 def _check_report(report: Path, settings: Job) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from motionimit.config import check_distinct, check_file_output
+from motionimit.values import check_distinct, check_file_output
 from motionimit.errors import BadUsage
 
 from .options import PATH, debug_option

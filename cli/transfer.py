@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from motionimit.config import CAMERA_MODES, DEFAULT_GENERATOR, GENERATORS, PERSONAL_STEPS, TransferSettings
+from motionimit.config.view import parse_bullet, parse_views
 from motionimit.errors import BadUsage
 
 from .options import PATH, machine_options, output_options, person_option, seed_option, span_options, weights_option
@@ -20,7 +21,7 @@ def default_output(photo: Path, driving: Path, alpha: bool) -> Path:
 
 
 @click.command("transfer")
-@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PHOTO DRIVER")
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="SOURCE... DRIVER")
 @click.option(
     "-o",
     "--output",
@@ -53,6 +54,9 @@ def default_output(photo: Path, driving: Path, alpha: bool) -> Path:
 @span_options
 @person_option
 @click.option("--side-by-side", is_flag=True, help="Show photo, driver and result beside each other.")
+@click.option("--views", metavar="DEG,DEG,...", help="The result from several sides beside each other, such as 0,45,180.")
+@click.option("--bullet", metavar="FRAME:SECONDS", help="Freeze at FRAME (from 0) while the camera goes once round the person.")
+@click.option("--sound", type=PATH, metavar="FILE", help="Take the sound from FILE.  [default: the driver's]")
 @click.option("--alpha", is_flag=True, help="Leave the background transparent (.mov, .webm, .gif or a folder of PNG files).")
 @click.option(
     "--generator",
@@ -71,24 +75,37 @@ def default_output(photo: Path, driving: Path, alpha: bool) -> Path:
 @machine_options
 @seed_option
 @output_options
-def command(paths: tuple[Path, ...], output: Path | None, report: Path | None, quiet: bool, **options: Any) -> None:
-    """Make the person of PHOTO move like the person of DRIVER (a video, a picture, a folder of pictures, or a motion.npz
-    that 'motionimit fit' wrote).
+def command(
+    paths: tuple[Path, ...],
+    output: Path | None,
+    views: str | None,
+    bullet: str | None,
+    report: Path | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Make the person of SOURCE (1 to 8 photos, a short film, or an .avatar) move like the person of DRIVER (a video, a picture,
+    a folder of pictures, or a motion .npz or .bvh).
 
     The driver's sound and exact frame rate are kept. An existing result is replaced once the new one is complete.
 
     \b
     Examples:
       motionimit transfer photo.jpg dance.mp4
+      motionimit transfer front.jpg back.jpg side.jpg dance.mp4
+      motionimit transfer me.avatar motion.npz --sound dance.mp4
       motionimit transfer photo.jpg dance.mp4 -o out.mp4 --size 768 --camera source
       motionimit transfer photo.jpg dance.mp4 --start 2.5 --duration 4 --side-by-side
       motionimit transfer photo.jpg dance.mp4 --background '#20a040' --report report.json
       motionimit transfer photo.jpg dance.mp4 --alpha -o person.webm
+      motionimit transfer photo.jpg dance.mp4 --views 0,45,180
+      motionimit transfer photo.jpg dance.mp4 --bullet 48:2
       motionimit transfer photo.jpg dance.mp4 --generator attlwb --personalize 150
     """
     if len(paths) < 2:
         raise BadUsage("transfer needs a photo and then a driving video, got one path only.")
     *sources, driving = paths
+    options["views"] = () if views is None else parse_views(views)
+    options["bullet"] = None if bullet is None else parse_bullet(bullet)
     chosen = output or default_output(sources[0], driving, options["alpha"])
-    settings = TransferSettings(sources=tuple(sources), driving=driving, output=chosen, **options)
-    run_job(settings, report, quiet)
+    run_job(TransferSettings(sources=tuple(sources), driving=driving, output=chosen, **options), report, quiet)

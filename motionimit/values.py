@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast, get_args
 
 from .errors import BadInput, BadUsage, MissingModel
 
@@ -16,8 +18,25 @@ NAMED_COLORS = {
 SIZE_RANGE_PX = (256, 1024)
 MAX_STEPS = 10_000
 
+PersonPlace = Literal["left", "middle", "right", "largest"]
+PERSON_PLACES: tuple[str, ...] = get_args(PersonPlace)
+
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 _HEX_COLOR = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
+_COUNT = re.compile(r"[+-]?[0-9]{1,9}")
+_SHARE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(\s*%)?")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonChoice:
+    """Which of several people is meant; exactly one of the three is set."""
+
+    number: int | None = None  # counted from 1, left to right
+    place: PersonPlace | None = None
+    point: tuple[float, float] | None = None  # x, y as shares 0..1 of the frame's width and height
+
+
+LARGEST_PERSON = PersonChoice(place="largest")
 
 
 def parse_color(text: str) -> tuple[int, int, int] | None:
@@ -30,15 +49,46 @@ def parse_color(text: str) -> tuple[int, int, int] | None:
     return int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
 
 
-def check_span(start_s: float, duration_s: float | None, max_frames: int | None, person: int | None) -> None:
+def parse_person(person: int | str | None) -> PersonChoice:
+    """A number from 1, one of `PERSON_PLACES`, or a point ``X,Y`` (``0.3,0.5``, ``30%,50%``) → who is meant. None: the largest.
+
+    Raises `BadUsage`.
+    """
+    if person is None:
+        return LARGEST_PERSON
+    text = str(person).strip().lower()
+    if text in PERSON_PLACES:
+        return PersonChoice(place=cast(PersonPlace, text))
+    if _COUNT.fullmatch(text):
+        if int(text) < 1:
+            raise BadUsage(f"--person counts from 1, left to right, got {text}.")
+        return PersonChoice(number=int(text))
+    shares = [_share(part.strip()) for part in text.split(",")]
+    if len(shares) == 2 and shares[0] is not None and shares[1] is not None:
+        return PersonChoice(point=(shares[0], shares[1]))
+    raise BadUsage(
+        f"--person must be a number from 1, one of {', '.join(PERSON_PLACES)}, or a point X,Y inside the frame such as"
+        f" 0.3,0.5 or 30%,50%, got {text[:40]!r}."
+    )
+
+
+def _share(text: str) -> float | None:
+    """``0.3`` or ``30%`` → 0.3; None for what is not a share in 0..1."""
+    match = _SHARE.fullmatch(text)
+    if match is None:
+        return None
+    share = float(match[1]) / (100 if match[2] else 1)
+    return share if share <= 1 else None
+
+
+def check_span(start_s: float, duration_s: float | None, max_frames: int | None, person: int | str | None) -> None:
     if not 0 <= start_s < float("inf"):
         raise BadUsage(f"--start must be 0 seconds or more, got {start_s:g}.")
     if duration_s is not None and not 0 < duration_s < float("inf"):
         raise BadUsage(f"--duration must be more than 0 seconds, got {duration_s:g}.")
     if max_frames is not None and max_frames < 1:
         raise BadUsage(f"--max-frames must be 1 or more, got {max_frames}.")
-    if person is not None and person < 1:
-        raise BadUsage(f"--person counts from 1, left to right, got {person}.")
+    parse_person(person)
 
 
 def check_size(size_px: int) -> None:

@@ -1,4 +1,4 @@
-"""Photo + fitted body → `Avatar`: everything that rendering needs to know about the source, computed once."""
+"""Photo + fitted body → `Portrait`: everything that rendering needs to know about the source, computed once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MARGIN_OF_HEIGHT = 0.04
 
 
 @dataclass(frozen=True, slots=True)
-class Avatar:
+class Portrait:
     """The identity: surfaces, texture layers, shape, and the cleaned background, all for one output size."""
 
     surface: Surface
@@ -59,7 +59,9 @@ def output_size(photo_size: tuple[int, int], long_side_px: int) -> tuple[int, in
     return width, height
 
 
-def build_avatar(rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: BodyModel, size_px: tuple[int, int]) -> Avatar:
+def build_portrait(
+    rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: BodyModel, size_px: tuple[int, int]
+) -> Portrait:
     """rgb [H, W, 3] uint8 and matte [H, W] float32 of the photo, the body fitted to it, and the output's (width, height)."""
     with ThreadPoolExecutor(1) as beside:  # the background needs nothing of the rest
         small, small_matte = (cv2.resize(a, size_px, interpolation=cv2.INTER_AREA) for a in (rgb, matte.astype(np.float32)))
@@ -67,7 +69,7 @@ def build_avatar(rgb: np.ndarray, matte: np.ndarray, params: BodyParams, model: 
         body, colors, alpha = _window(rgb, matte, params, model, size_px)
         surface, layers, regions = _person(body, colors, alpha, model)
         photo = np.concatenate((colors, alpha[..., None]), 2)
-        return Avatar(
+        return Portrait(
             surface=surface,
             layers=torch.from_numpy((layers.rgba * 255 + 0.5).astype(np.uint8)),
             known=torch.from_numpy(layers.known),

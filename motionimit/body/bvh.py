@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,34 +13,42 @@ from ..errors import BadInput
 from ..geometry.camera import Camera
 from ..media.paths import shown
 from ..types import BETAS, BodyParams
-from . import so3
 from .bvh_align import from_movement, from_rest
 from .bvh_file import BvhFile, read_file
 from .bvh_names import JointMap, map_joints
+from .bvh_own import OwnSkeleton, nearest_axis, own_skeleton, shape_from_offsets
 from .bvh_skeleton import ForeignSkeleton, smpl_globals
-from .export import FOREIGN_DISTANCE_M, Motion
+from .export import Motion, in_front_of_camera
 from .parts import SMPL_PARENTS
+
+if TYPE_CHECKING:
+    from .model import BodyModel
 
 LEG_M = 0.84  # thigh and shank of an average adult
 UNITS_M = (1.0, 0.01, 0.0254, 0.001, 0.3048, 0.1, 0.0564444)  # m, cm, inch, mm, foot, dm, and CMU's own
 LEG_RANGE_M = (0.62, 1.08)
 SAMPLE = 600  # frames that calibrate a skeleton without a usable rest pose
 CHUNK = 4096  # frames converted together: bounds memory
+NAMED = 4  # joints that a warning names
 T_POSE_DEG = 20.0  # how far arms and thighs of a T-pose may be off
 RATES = tuple(Fraction(n) for n in (24, 25, 30, 50, 60, 90, 100, 120, 240)) + tuple(
     Fraction(n * 1000, 1001) for n in (24, 30, 60, 120)
 )
 
 
-def read_bvh(path: Path, face_camera: bool = True) -> Motion:
+def read_bvh(path: Path, face_camera: bool = True, model: BodyModel | None = None) -> Motion:
     """Read a .bvh file as rotations relative to SMPL's T-pose; `extra["unused_joints"]` names what had no counterpart.
 
     Any channel order, unit and up axis; the rest pose may have its arms anywhere. The person is put 5 m before a default camera
     and, with `face_camera`, turned so that it faces it on average (or at the start, if it turns all round); else the file's
     own +z (or, of z-up files, -y) is the camera's side. Betas are zero.
+    A file of `bvh_write` comes back in its own place and camera whatever `face_camera` says; its betas need the body `model`.
     Raises `BadInput` for damage (with its line), a skeleton without arms or legs, and more frames than 200 000.
     """
     file = read_file(Path(path))
+    own = own_skeleton(file)
+    if own is not None:
+        return _own_motion(file, own, model)
     found = map_joints([joint.name for joint in file.joints], [joint.parent for joint in file.joints])
     if found.missing:
         raise BadInput(
@@ -51,18 +60,38 @@ def read_bvh(path: Path, face_camera: bool = True) -> Motion:
         raise BadInput(f"The skeleton of the motion file {shown(path)} has limbs of no length; export it with its bone offsets.")
     aligned, up = _calibrated(skeleton)
     world, root = _converted(skeleton, aligned, _upright(up))
-    if face_camera:
-        turn = _towards_camera(world[:, 0])
-        world[:, 0], root = turn @ world[:, 0], root @ turn.T
-    root = root * unit_m(skeleton.leg_units())
-    root = root - np.median(root, 0) - (0, 0, FOREIGN_DISTANCE_M)
+    world[:, 0], root = in_front_of_camera(world[:, 0], root * unit_m(skeleton.leg_units()), face_camera)
     params = BodyParams(
         torch.from_numpy(world.astype(np.float32)),
         torch.zeros(BETAS),
         torch.from_numpy(root.astype(np.float32)),
         Camera.for_image(1080, 1080),
     )
-    return Motion(params, _rate(file), extra={"unused_joints": np.array(found.unused, dtype=np.str_)})
+    extra = {"unused_joints": np.array(found.unused, dtype=np.str_)}
+    return Motion(params, _rate(file), extra=extra, warnings=_left_out(path, found.unused))
+
+
+def _own_motion(file: BvhFile, own: OwnSkeleton, model: BodyModel | None) -> Motion:
+    """What `bvh_write` wrote. Without a model the betas are zero and the pelvis itself stands where the body's origin should."""
+    skeleton = ForeignSkeleton.of(file, own.found)
+    same = dict.fromkeys(own.found.joints, own.turn) | {~j: own.turn for j in own.found.spine}
+    rotations, root = _converted(skeleton, same, own.turn.T)
+    betas, pelvis_m = torch.zeros(BETAS), np.zeros(3)
+    if model is not None:
+        betas = torch.from_numpy(shape_from_offsets(own.offsets_m, model)).float()
+        pelvis_m = model.rest_joints(betas)[0].detach().cpu().double().numpy()
+    translation = torch.from_numpy((root * own.unit_m - pelvis_m).astype(np.float32))
+    extra = {"unused_joints": np.array([], dtype=np.str_)}
+    return Motion(BodyParams(torch.from_numpy(rotations), betas, translation, own.camera), _rate(file), extra=extra)
+
+
+def _left_out(path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The warning about joints without a counterpart, naming the first few; none where there are none."""
+    if not names:
+        return ()
+    few = ", ".join(name[:40] for name in names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+    count, verb = ("1 joint", "has") if len(names) == 1 else (f"{len(names)} joints", "have")
+    return (f"{count} of {Path(path).name} {verb} no counterpart here, so nothing follows: {few}",)
 
 
 def _calibrated(skeleton: ForeignSkeleton) -> tuple[dict[int, np.ndarray], np.ndarray]:
@@ -77,9 +106,9 @@ def _calibrated(skeleton: ForeignSkeleton) -> tuple[dict[int, np.ndarray], np.nd
         places = skeleton.places(turned)
         if looks_human(found, places, strict):
             torso = _torso(found, {j: p[None] for j, p in places.items()})
-            aligned = from_rest(skeleton, turned, _axis(torso))
-            return aligned, _axis(torso if not moving @ _axis(torso) < 0.3 else moving)
-    return from_movement(skeleton, sample, _axis(moving)), _axis(moving)
+            aligned = from_rest(skeleton, turned, nearest_axis(torso))
+            return aligned, nearest_axis(torso if not moving @ nearest_axis(torso) < 0.3 else moving)
+    return from_movement(skeleton, sample, nearest_axis(moving)), nearest_axis(moving)
 
 
 def _torso(found: JointMap, places: dict[int, np.ndarray]) -> np.ndarray:
@@ -88,12 +117,6 @@ def _torso(found: JointMap, places: dict[int, np.ndarray]) -> np.ndarray:
     spine = shoulders - hips
     mean = (spine / np.maximum(np.linalg.norm(spine, axis=-1, keepdims=True), 1e-9)).mean(0)
     return mean
-
-
-def _axis(direction: np.ndarray) -> np.ndarray:
-    """The signed axis nearest to a direction [3]."""
-    k = int(np.argmax(np.abs(direction)))
-    return np.sign(direction[k]) * np.eye(3)[k]
 
 
 def looks_human(found: JointMap, places: dict[int, np.ndarray], strict: bool = False) -> bool:
@@ -134,15 +157,6 @@ def _converted(skeleton: ForeignSkeleton, aligned: dict[int, np.ndarray], uprigh
         rotations[piece, 0] = whole[:, 0]
         root[piece] = seen.positions[found.joints[0]] @ upright.T
     return rotations, root
-
-
-def _towards_camera(pelvis: np.ndarray) -> np.ndarray:
-    """The turn [3, 3] about the vertical that makes orientations [T, 3, 3] face +z."""
-    front = pelvis[:, [0, 2], 2].astype(float)
-    mean = front.mean(0)
-    if np.linalg.norm(mean) < 0.4:
-        mean = front[0]
-    return so3.exp(np.array([0, -np.arctan2(mean[0], mean[1]), 0]))
 
 
 def unit_m(leg: float) -> float:

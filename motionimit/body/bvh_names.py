@@ -96,7 +96,7 @@ def map_joints(names: Sequence[str], parents: Sequence[int]) -> JointMap:
     spine = tuple(joint for joint in reversed(tree.path(chest)) if joint not in below)
     joints |= _head(tree, split, chest)
     knuckles = {wrist: pair for wrist in (20, 21) if (pair := _knuckles(tree, split, joints.get(wrist)))}
-    used = {*joints.values(), *spine, *below}
+    used = {j for end in (*joints.values(), *spine) for j in tree.path(end)}  # what lies between takes part as well
     hands = {joints[wrist] for wrist in (20, 21) if wrist in joints}
     unused = tuple(n for j, n in enumerate(names) if j not in used and not hands & set(tree.path(j)))
     return JointMap(joints, spine, knuckles, unused, ())

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain, repeat
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from ..body.overlay import draw_overlay
-from ..config import MOTION_SUFFIX
+from ..config import MOTION_SUFFIXES
 from ..media.reader import VideoReader
 from ..media.writer import VideoWriter
 from .stream import draw
@@ -20,37 +19,57 @@ from .stream import draw
 if TYPE_CHECKING:
     from ..body.model import BodyModel
     from ..config import FitRequest
-    from ..runtime import StageClock
-    from ..types import BodyParams, Frame, Progress, RunReport
+    from ..run import Run
+    from ..types import BodyParams, Frame, Progress
     from .stream import Stage
+    from .views import Programme
 
-DRIVER_SIDE_PX = 720  # landmarks gain nothing from larger frames
 SYNTHETIC_NOTE = "Synthetic video: a person's motion was transferred onto a photo with motionimit."
 
 
-def write_film(stage: Stage, transforms: Tensor, fps: Fraction, clock: StageClock, tell: Progress, report: RunReport) -> None:
-    """Draw every frame, one per entry of transforms [T, 24, 4, 4], and stream it into the settings' output file."""
-    settings, total = stage.settings, len(transforms)
+@dataclass(frozen=True, slots=True)
+class Film:
+    """Where finished frames go."""
+
+    output: Path
+    fps: Fraction
+    alpha: bool = False
+    sound: Path | None = None  # a file whose sound goes along, if it has any
+    start_s: float = 0.0  # of the sound
+    pause_s: tuple[Fraction, Fraction] | None = None  # when the sound falls silent, and for how long
+
+
+def write_film(film: Film, programme: Programme, stage: Stage, driver: Iterator[Frame | None], run: Run) -> None:
+    """Draw a programme and stream it into a file. The report gets size, frames, rate and what could not be kept.
+
+    `driver` gives the driving frame to each frame of the motion (None where the output doesn't show it).
+    """
+    joints = run.model.rest_joints(programme.motion.betas)
+    transforms = run.model.joint_transforms(programme.motion.rotations, joints, programme.motion.translation_m)
+    stage = replace(stage, views=programme.views, cuts=programme.cuts)
+    report, total = run.report, programme.moments
     with ExitStack() as stack:
-        driver = _driver_frames(stage, stack)
-        drawn = stack.enter_context(closing(draw(stage, transforms, driver, clock)))  # before the driver, which it reads
+        drawn = programme.finished(draw(stage, transforms, programme.driven(driver), run.clock))
+        stack.enter_context(closing(drawn))
         first = next(drawn)
         report.size = (first.shape[1], first.shape[0])
         writer = VideoWriter(
-            settings.output,
-            fps,
+            film.output,
+            film.fps,
             report.size,
-            audio_from=_with_sound(settings.driving),
-            start_s=settings.start_s,
-            duration_s=float(total / fps),
-            alpha=settings.alpha,
+            audio_from=None if film.sound is None else with_sound(film.sound),
+            start_s=film.start_s,
+            duration_s=float(total / film.fps),
+            alpha=film.alpha,
             metadata={"comment": SYNTHETIC_NOTE},
+            pause_s=film.pause_s,
         )
         stack.enter_context(writer)
         for done, frame in enumerate(chain([first], drawn), 1):
             writer.write(frame)
-            tell("render", done, total)
+            run.tell("render", done, total)
     report.warnings.extend(writer.warnings)
+    report.output, report.frames, report.fps = film.output, total, film.fps
 
 
 def write_overlay(
@@ -59,7 +78,7 @@ def write_overlay(
     """Stream the mesh over the footage into the request's overlay file. Returns what could not be kept."""
     assert request.overlay is not None
     total = len(params.rotations)
-    with VideoWriter(request.overlay, fps, reader.size_px, _with_sound(request.input), request.start_s) as writer:
+    with VideoWriter(request.overlay, fps, reader.size_px, with_sound(request.input), request.start_s) as writer:
         for frame in reader:
             vertices = model.mesh(params, slice(frame.index, frame.index + 1)).vertices_m[0]
             writer.write(draw_overlay(frame.rgb, vertices, model, params.camera))
@@ -67,16 +86,6 @@ def write_overlay(
     return writer.warnings
 
 
-def _with_sound(path: Path) -> Path | None:
+def with_sound(path: Path) -> Path | None:
     """The file, if it is one that can have sound."""
-    return path if path.is_file() and path.suffix.lower() != MOTION_SUFFIX else None
-
-
-def _driver_frames(stage: Stage, stack: ExitStack) -> Iterator[Frame | None]:
-    """The driver's frames a second time where the output shows or follows them, else None for ever."""
-    settings = stage.settings
-    if not settings.side_by_side and settings.background_kind != "driving" and not stage.follows_camera:
-        return repeat(None)
-    side = max(stage.backdrop.shape[0], DRIVER_SIDE_PX)
-    reader = VideoReader(settings.driving, settings.start_s, settings.duration_s, settings.max_frames, side)
-    return iter(stack.enter_context(reader))
+    return path if path.is_file() and path.suffix.lower() not in MOTION_SUFFIXES else None

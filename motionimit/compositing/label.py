@@ -13,18 +13,22 @@ PAPER = 255  # grey level between cells
 
 
 def label(rgb: np.ndarray, text: str) -> np.ndarray:
-    """A copy of [H, W, 3] uint8 `rgb` with `text` in white on a dark strip in its upper left corner.
+    """A copy of [H, W, 3] uint8 `rgb` with `text` in white on a dark strip per line in its upper left corner.
 
     The text's size follows the picture's height (about 1/25 of it, at least readable at 10 px); only ASCII is drawn as is.
     """
     out = np.ascontiguousarray(rgb).copy()
     scale = max(0.38, out.shape[0] / 25 / 22)  # a Hershey capital is about 22 px high at scale 1
     thickness = max(1, round(scale * 1.4))
-    (width, height), base = cv2.getTextSize(text, FONT, scale, thickness)
-    pad = max(2, height // 3)
-    strip = out[: height + base + 2 * pad, : width + 2 * pad]
-    strip[:] = strip // 4
-    cv2.putText(out, text, (pad, pad + height), FONT, scale, (255, 255, 255), thickness, cv2.LINE_AA)
+    top = 0
+    for line in text.split("\n"):
+        (width, height), base = cv2.getTextSize(line, FONT, scale, thickness)
+        pad = max(2, height // 3)
+        bottom = top + height + base + 2 * pad
+        strip = out[top:bottom, : width + 2 * pad]
+        strip[:] = strip // 4
+        cv2.putText(out, line, (pad, top + pad + height), FONT, scale, (255, 255, 255), thickness, cv2.LINE_AA)
+        top = bottom
     return out
 
 

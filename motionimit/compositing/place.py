@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config import TransferSettings, parse_color
+from ..config import Rendering, parse_color
 from ..media.image import read_pixels
 
 
@@ -21,7 +21,7 @@ def cover(rgb: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
     return cv2.resize(crop, size_px, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
 
-def chosen_backdrop(settings: TransferSettings, size_px: tuple[int, int]) -> Tensor | None:
+def chosen_backdrop(settings: Rendering, size_px: tuple[int, int]) -> Tensor | None:
     """[H, W, 3] float32, 0..1, of (width, height): a colour or a picture (cropped to fill) that is the same for all frames.
 
     None where the settings want the photo's or the driver's own. Raises `BadInput` where the picture can't be read.

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config import TransferSettings
 from ..runtime import StageClock, available_cores
 from ..types import Frame
 from .camera_motion import moved_backdrops
@@ -24,7 +23,7 @@ from .label import side_by_side
 from .place import cover, over, to_uint8
 
 if TYPE_CHECKING:
-    from ..avatar.build import Avatar
+    from ..avatar.avatar import Avatar
     from ..flow.transfer import Warped
     from ..generator.refine import Drawn, Memory, Refiner
     from ..geometry.camera import Camera
@@ -40,12 +39,19 @@ class Stage:
     avatar: Avatar
     camera: Camera
     backdrop: Tensor  # [H, W, 3] float32, 0..1
-    photo: np.ndarray  # [H, W, 3] uint8, for side by side
-    settings: TransferSettings
     device: torch.device
+    alpha: bool = False  # the person alone
+    side_by_side: bool = False  # photo | driver | result
+    before_driver: bool = False  # the driver's frames are the backdrop
     follows_camera: bool = False  # the backdrop moves as the driver's does; the photo must be one of its frames
     refiner: Refiner | None = None  # None: the geometric core alone
-    cuts: tuple[int, ...] = ()  # frames that begin a new shot, where the refiner's memory ends
+    views: int = 1  # of each moment, drawn one after the other
+    cuts: tuple[int, ...] = ()  # moments that begin a new shot, where the refiner's memory ends
+
+    @property
+    def shows_driver(self) -> bool:
+        """Whether drawing needs the driver's pictures."""
+        return self.side_by_side or self.before_driver or self.follows_camera
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ def draw(stage: Stage, transforms: Tensor, driver: Iterator[Frame | None], clock
     if stage.follows_camera:
         driver, watched = tee(driver)
         frames = (frame for frame in watched if frame is not None)
-        backdrops = clock.timed("camera", moved_backdrops(still, stage.photo, stage.avatar.matte.numpy(), frames))
+        backdrops = clock.timed("camera", moved_backdrops(still, stage.avatar.picture, stage.avatar.matte.numpy(), frames))
     shots = (Shot(*parts) for parts in zip(transforms, driver, backdrops, strict=False))
     workers = available_cores() if stage.device.type == "cpu" else 1
     return (_warped if stage.refiner is None else _refined)(stage, shots, workers, clock)
@@ -76,11 +82,13 @@ def draw(stage: Stage, transforms: Tensor, driver: Iterator[Frame | None], clock
 
 def _warped(stage: Stage, shots: Iterator[Shot], workers: int, clock: StageClock) -> Generator[np.ndarray]:
     """The geometric core's frames: rendered and composed in the same thread."""
+    from ..flow.fusion import fused
+
     render = _renderer(stage)
 
     def one(shot: Shot) -> np.ndarray:
         with clock.stage("render"):
-            return composed(stage, render(shot).rgba, shot)
+            return composed(stage, fused(render(shot)), shot)
 
     return in_order(one, shots, workers)
 
@@ -94,44 +102,42 @@ def _refined(stage: Stage, shots: Iterator[Shot], workers: int, clock: StageCloc
         with clock.stage("render"):
             return shot, refiner.prepare(render(shot), shot.bones, stage.camera)
 
-    memory: Memory | None = None
+    memories: list[Memory | None] = [None] * stage.views
     with closing(in_order(one, shots, workers)) as rendered:
         for number, (shot, drawn) in enumerate(rendered):
+            moment, view = divmod(number, stage.views)
             with clock.stage("generator"):
-                rgba, memory = refiner.refine(drawn, None if number in stage.cuts else memory)
+                rgba, memories[view] = refiner.refine(drawn, None if moment in stage.cuts else memories[view])
             with clock.stage("render"):
                 frame = composed(stage, rgba, shot)
             yield frame
 
 
-def _renderer(stage: Stage) -> Callable[[Shot], Warped]:
-    """Renders with buffers of the calling thread: what it returns is valid until that thread's next call."""
-    from ..flow.transfer import Renderer
+def _renderer(stage: Stage) -> Callable[[Shot], list[Warped]]:
+    """Draws every portrait with buffers of the calling thread: what it returns is valid until that thread's next call."""
+    from ..flow.transfer import renderers
 
-    height, width = stage.backdrop.shape[:2]
-    surface, of_thread = stage.avatar.surface.to(stage.device), local()
-    known = None if stage.refiner is None else stage.avatar.known
+    of_thread = local()
 
-    def render(shot: Shot) -> Warped:
-        if not hasattr(of_thread, "renderer"):
-            of_thread.renderer = Renderer(surface, stage.avatar.layers, (width, height), known)
-        warped: Warped = of_thread.renderer.render(shot.bones, stage.camera)
-        return warped
+    def render(shot: Shot) -> list[Warped]:
+        if not hasattr(of_thread, "renderers"):
+            of_thread.renderers = renderers(stage.avatar, stage.device)
+        return [renderer.render(shot.bones, stage.camera) for renderer in of_thread.renderers]
 
     return render
 
 
 def composed(stage: Stage, rgba: Tensor, shot: Shot) -> np.ndarray:
-    """The person [H, W, 4] as the settings want them: alone, before a background, beside photo and driver."""
+    """The person [H, W, 4] as the stage wants them: alone, before a background, beside photo and driver."""
     height, width = rgba.shape[:2]
-    if stage.settings.alpha:
+    if stage.alpha:
         return to_uint8(rgba)
     backdrop = shot.backdrop
-    if stage.settings.background_kind == "driving" and shot.driving is not None:
+    if stage.before_driver and shot.driving is not None:
         backdrop = torch.from_numpy(cover(shot.driving.rgb, (width, height))).to(stage.device) / 255
     result = over(rgba, backdrop)
-    if stage.settings.side_by_side and shot.driving is not None:
-        return side_by_side([stage.photo, shot.driving.rgb, result], height)
+    if stage.side_by_side and shot.driving is not None:
+        return side_by_side([stage.avatar.picture, shot.driving.rgb, result], height)
     return result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import warp as wp
@@ -12,6 +13,9 @@ from ..checks import check_shape
 from ..geometry.camera import Camera
 from . import kernels
 from .surface import Surface
+
+if TYPE_CHECKING:
+    from ..avatar.avatar import Avatar
 
 MERGE_M = 0.015  # surfaces closer than this are one surface: they blend instead of fighting for the z-buffer
 
@@ -83,3 +87,8 @@ class Renderer:
 
     def _launch(self, kernel: wp.Kernel, dim: int | tuple[int, int], inputs: list[object]) -> None:
         wp.launch(kernel, dim=dim, inputs=inputs, device=str(self.device))
+
+
+def renderers(avatar: Avatar, device: torch.device | str = "cpu") -> list[Renderer]:
+    """One renderer per portrait, for frames of the avatar's output size. For one thread."""
+    return [Renderer(p.surface.to(torch.device(device)), p.layers, avatar.size_px, p.known) for p in avatar.portraits]

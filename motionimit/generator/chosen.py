@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from .model import Generator
 from .refine import Refiner
 
 if TYPE_CHECKING:
-    from ..avatar.build import Avatar
+    from ..avatar.build import Portrait
     from ..body.model import BodyModel
     from ..types import Photo, Progress
 
@@ -38,28 +38,28 @@ class Chosen:
         return {"name": NAME, "weights": self.weights, "sha256": self.sha256} | told
 
     def tuned(
-        self, photos: Sequence[Photo], avatars: Sequence[Avatar], model: BodyModel, steps: int, seed: int, progress: Progress
+        self, photos: Sequence[Photo], portraits: Sequence[Portrait], model: BodyModel, steps: int, seed: int, progress: Progress
     ) -> Chosen:
         """The same, personalised: see `personalize`."""
         from .personalize import personalize
 
-        personal = personalize(photos, avatars, model, self.generator, steps, seed, progress)
+        personal = personalize(photos, portraits, model, self.generator, steps, seed, progress)
         return replace(self, generator=personal.generator, meta=self.meta | {"personal": personal.facts()})
 
     def save(self, path: Path) -> None:
         """Write the weights, as personal ones where they are. Raises `BadInput` where that can't be done."""
         save_generator(path, self.generator, {k: v for k, v in self.meta.items() if k not in ("format", "config")})
 
-    def refiner(self, avatars: Sequence[Avatar], model: BodyModel, device: torch.device) -> Refiner:
-        """The generator at work for the person whom these avatars, one per photo, show."""
-        return Refiner.of(self.generator, avatars, model, device)
+    def refiner(self, portraits: Sequence[Portrait], model: BodyModel, device: torch.device) -> Refiner:
+        """The generator at work for the person whom these portraits, one per photo, show."""
+        return Refiner.of(self.generator, portraits, model, device)
 
 
 def chosen_generator(
-    name: str, weights: Path | None, photos: Sequence[Photo], device: torch.device, size: str = "small"
+    name: str, weights: Path | None, photos: Mapping[str, Path], device: torch.device, size: str = "small"
 ) -> Chosen | None:
     """`name` 'attlwb': the generator of the file `weights`, or the shipped one where that is None. 'warp': None. 'auto': the
-    former where there are weights, else the latter.
+    former where there are weights, else the latter. `photos`: SHA-256 → path of the photos that are drawn from.
 
     Raises `MissingModel` and `BadInput` as `load_generator`, and `BadInput` for weights that were personalised to other photos.
     """
@@ -73,7 +73,7 @@ def chosen_generator(
     return Chosen(generator, size if weights is None else str(weights), file_sha256(path), meta)
 
 
-def check_bound(meta: dict[str, Any], photos: Sequence[Photo], path: Path) -> None:
+def check_bound(meta: dict[str, Any], photos: Mapping[str, Path], path: Path) -> None:
     """Personal weights are for the photos they were made of, and for no one else. Raises `BadInput`."""
     if "personal" not in meta:
         return
@@ -83,10 +83,10 @@ def check_bound(meta: dict[str, Any], photos: Sequence[Photo], path: Path) -> No
         raise BadInput(
             f"{shown(path)} doesn't say which photos its personal weights are for; run 'motionimit personalize' again."
         )
-    for photo in photos:
-        if photo.sha256 not in bound:
+    for sha256, photo in photos.items():
+        if sha256 not in bound:
             theirs = ", ".join(b[:8] for b in bound)
             raise BadInput(
-                f"{shown(path)} holds weights personalised to another photo (SHA-256 {theirs}) than {shown(photo.path)}"
-                f" ({photo.sha256[:8]}); use that photo, or run 'motionimit personalize' on this one."
+                f"{shown(path)} holds weights personalised to another photo (SHA-256 {theirs}) than {shown(photo)}"
+                f" ({sha256[:8]}); use that photo, or run 'motionimit personalize' on this one."
             )

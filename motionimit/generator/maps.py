@@ -1,4 +1,4 @@
-"""Avatar and drawn frame → the maps that the generator sees (`inputs.py`)."""
+"""Portrait and drawn frame → the maps that the generator sees (`inputs.py`)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from ..avatar.build import Avatar
+from ..avatar.build import Portrait
 from ..body.model import BodyModel
+from ..flow.fusion import density, fused
 from ..flow.raster import rasterize
 from ..flow.transfer import Warped
 from ..geometry.camera import Camera
 from .inputs import STRIDE_PX, SourceMaps, TargetMaps, group_table
 
 _COARSE = 2  # the body is drawn at half resolution: its maps are smooth
-_FULL_DENSITY = 0.7  # texture pixels per frame pixel, along the worse axis, from which on the photo's detail is all there
 _SAMPLED = 1e-3
 
 
@@ -31,18 +31,18 @@ class Box:
     height: int
 
 
-def source_maps(avatar: Avatar, model: BodyModel) -> tuple[SourceMaps, float]:
+def source_maps(portrait: Portrait, model: BodyModel) -> tuple[SourceMaps, float]:
     """One photo's maps (B = N = 1) at about the output's resolution, and their pixels per texture pixel."""
-    scale = min(1.0, avatar.params.camera.focal_px / avatar.window.focal_px)
-    height, width = (max(8, round(n * scale)) for n in avatar.photo.shape[:2])
-    photo = avatar.photo.permute(2, 0, 1)[None].float() / 255
+    scale = min(1.0, portrait.params.camera.focal_px / portrait.window.focal_px)
+    height, width = (max(8, round(n * scale)) for n in portrait.photo.shape[:2])
+    photo = portrait.photo.permute(2, 0, 1)[None].float() / 255
     rgba = torch.cat((photo[:, :3] * photo[:, 3:], photo[:, 3:]), 1)
     if scale < 1:
         rgba = interpolate(rgba, (height, width), mode="bilinear", antialias=True)
-    regions = interpolate(avatar.regions[None, None].float(), (height, width))[0, 0].long()
-    vertices = model.mesh(avatar.params).vertices_m[0]
-    window = avatar.window.resized(width, height)
-    body, place = _body_maps(model, vertices, _rest(avatar, model), window)
+    regions = interpolate(portrait.regions[None, None].float(), (height, width))[0, 0].long()
+    vertices = model.mesh(portrait.params).vertices_m[0]
+    window = portrait.window.resized(width, height)
+    body, place = _body_maps(model, vertices, _rest(portrait, model), window)
     more = (0, -width % STRIDE_PX, 0, -height % STRIDE_PX)
     table = group_table()
     maps = SourceMaps(
@@ -69,26 +69,28 @@ def stacked(sources: Sequence[SourceMaps]) -> SourceMaps:
 class TargetMapper:
     """Turns drawn frames of one person (one `Warped` per photo) into `TargetMaps`. Lives on one device."""
 
-    def __init__(self, avatars: Sequence[Avatar], scales: Sequence[float], model: BodyModel, device: torch.device | str) -> None:
+    def __init__(
+        self, portraits: Sequence[Portrait], scales: Sequence[float], model: BodyModel, device: torch.device | str
+    ) -> None:
         """`scales`: what `source_maps` gave with each photo."""
         self.device, self.model = torch.device(device), model.to(device)
         self._scales = scales
-        self._rest = _rest(avatars[0], model).to(self.device)
+        self._rest = _rest(portraits[0], model).to(self.device)
         self._table = group_table().to(self.device)
-        self._regions = [self._table[a.regions.long().to(self.device)] for a in avatars]
+        self._regions = [self._table[a.regions.long().to(self.device)] for a in portraits]
 
     def maps(self, drawn: Sequence[Warped], transforms: Tensor, camera: Camera, box: Box) -> TargetMaps:
         """The crop `box` of one frame: `drawn` [N] whole frames, the pose `transforms` [24, 4, 4] and the frame's `camera`."""
         parts = [self._photo(w, k, box) for k, w in enumerate(drawn)]
-        rgba, confidence = _merged([cropped(w.rgba.permute(2, 0, 1), box) for w in drawn], [p[1] for p in parts])
-        best = torch.stack([p[1] for p in parts]).argmax(0)
+        known = torch.stack([p[1] for p in parts])
+        rgba, (confidence, best) = cropped(fused(drawn).permute(2, 0, 1), box), known.max(0)
         parsing = torch.stack([p[2] for p in parts]).gather(0, best[None])[0, 0]
         body, place = self._body(transforms, camera, box)
         return TargetMaps(
             rgba=rgba[None],
             confidence=confidence[None],
             source_px=torch.stack([p[0] for p in parts])[None],
-            seen=torch.stack([p[1] for p in parts])[None],
+            seen=known[None],
             parsing=torch.where(rgba[3] > 0.5, parsing, -1)[None],
             body=body[None],
             place=place[None],
@@ -97,7 +99,7 @@ class TargetMapper:
     def _photo(self, warped: Warped, k: int, box: Box) -> tuple[Tensor, Tensor, Tensor]:
         """source_px [2, H, W], seen [1, H, W] and parsing [1, H, W] of photo k."""
         texel = cropped(warped.source_px.permute(2, 0, 1), box)
-        seen = cropped(warped.confidence[None], box) * _density(texel)
+        seen = cropped(warped.confidence[None], box) * density(texel)
         regions = self._regions[k]
         x, y = (texel[i].long().clamp(0, regions.shape[1 - i] - 1) for i in (0, 1))
         return texel * self._scales[k], seen, regions[y, x][None]
@@ -128,8 +130,8 @@ def box_of(alpha: Tensor, margin_px: int) -> Box | None:
     return Box(left, top, right - left, bottom - top)
 
 
-def _rest(avatar: Avatar, model: BodyModel) -> Tensor:
-    return model.rest(avatar.params.betas)[0]
+def _rest(portrait: Portrait, model: BodyModel) -> Tensor:
+    return model.rest(portrait.params.betas)[0]
 
 
 def _body_maps(model: BodyModel, vertices: Tensor, rest: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:
@@ -146,31 +148,6 @@ def _body_maps(model: BodyModel, vertices: Tensor, rest: Tensor, camera: Camera)
     place[hit] = torch.cat(((rest[corner] * bary).sum(1), (normal * view).sum(1, keepdim=True)), 1)
     region = torch.where(hit, model.region_of_face[raster.face.clamp_min(0)], -1)
     return region, place.permute(2, 0, 1).contiguous()
-
-
-def _density(texel: Tensor) -> Tensor:
-    """[1, H, W] 0..1: how much of a full-resolution picture the photo holds there; stretched texture holds little.
-
-    The smaller singular value of the flow's Jacobian, in texture pixels per frame pixel, against `_FULL_DENSITY`.
-    """
-    dx = pad(texel[:, :, 2:] - texel[:, :, :-2], (1, 1, 0, 0)) / 2
-    dy = pad(texel[:, 2:] - texel[:, :-2], (0, 0, 1, 1)) / 2
-    square = (dx**2 + dy**2).sum(0)
-    area = (dx[0] * dy[1] - dx[1] * dy[0]).abs()
-    root = (square**2 - 4 * area**2).clamp_min(0).sqrt()
-    smaller = ((square - root) / 2).clamp_min(0).sqrt()
-    border = square > 400  # a jump between surfaces, not a stretch
-    return torch.where(border, 0.5, (smaller / _FULL_DENSITY).clamp(0, 1))[None]
-
-
-def _merged(rgba: list[Tensor], seen: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """The photos' drawings [4, H, W] mixed by what each saw [1, H, W]: the best one dominates. And the best confidence."""
-    if len(rgba) == 1:
-        return rgba[0], seen[0]
-    weight = torch.stack([r[3:] * (s**4 + 1e-4) for r, s in zip(rgba, seen, strict=True)])
-    stack = torch.stack(rgba)
-    color = (weight * stack[:, :3]).sum(0) / weight.sum(0).clamp_min(1e-9)
-    return torch.cat((color, stack[:, 3:].amax(0))), torch.stack(seen).amax(0)
 
 
 def cropped(plane: Tensor, box: Box, held: bool = False) -> Tensor:

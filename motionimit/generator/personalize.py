@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..avatar.build import Avatar
+from ..avatar.build import Portrait
 from ..body.model import BodyModel
 from ..config import PERSONAL_STEPS
 from ..runtime import available_cores
@@ -77,14 +77,14 @@ class Lesson:
 
 def personalize(
     photos: Sequence[Photo],
-    avatars: Sequence[Avatar],
+    portraits: Sequence[Portrait],
     model: BodyModel,
     generator: Generator,
     steps: int = PERSONAL_STEPS,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> PersonalWeights:
-    """Fine-tune a copy of `generator` on `photos` and the `avatars` that were made of them, in the same order.
+    """Fine-tune a copy of `generator` on `photos` and the `portraits` that were made of them, in the same order.
 
     The loss on a held-out exercise (a re-posing and a degraded photo that are not trained on) is measured before, on the way and
     after; what scored best is returned, step 0 included. Reproducible for a seed on one machine.
@@ -93,7 +93,7 @@ def personalize(
     random = torch.Generator().manual_seed(seed)
     learner = deepcopy(generator).eval()
     _freeze(learner)
-    own, reposed = _rehearsals(avatars, model, seed, tell)
+    own, reposed = _rehearsals(portraits, model, seed, tell)
     exam = _exam(learner, own[0], reposed[0])
     lessons = _lessons(learner, own, True, random) + _lessons(learner, reposed[1:], False, random)
     best_step, before = 0, _score(learner, exam)
@@ -119,14 +119,14 @@ def _freeze(learner: Generator) -> None:
         parameter.requires_grad_(name.startswith(TRAINED))
 
 
-def _rehearsals(avatars: Sequence[Avatar], model: BodyModel, seed: int, tell: Progress) -> tuple[list[Pair], list[Pair]]:
+def _rehearsals(portraits: Sequence[Portrait], model: BodyModel, seed: int, tell: Progress) -> tuple[list[Pair], list[Pair]]:
     """(the photos drawn onto themselves, re-posings of the photos in turn)."""
 
     def reposed(k: int) -> Pair:
-        return reposed_pair(avatars[k % len(avatars)], model, np.random.default_rng([seed, k]))
+        return reposed_pair(portraits[k % len(portraits)], model, np.random.default_rng([seed, k]))
 
     tell("rehearsal", 0, POSES + 1)
-    own = [own_pair(avatar, model) for avatar in avatars]
+    own = [own_pair(portrait, model) for portrait in portraits]
     done: list[Pair] = []
     with ThreadPoolExecutor(available_cores()) as pool:
         for pair in pool.map(reposed, range(POSES + 1)):

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..avatar.build import Avatar
+from ..avatar.build import Portrait
 from ..body.model import BodyModel
+from ..flow.fusion import fused
 from ..flow.transfer import Warped
 from ..geometry.camera import Camera
 from .inputs import SourceMaps, TargetMaps, moved
@@ -49,20 +50,22 @@ class Refiner:
             self.identity = self.generator.encode(moved(sources, self.device))
 
     @classmethod
-    def of(cls, generator: Generator, avatars: Sequence[Avatar], model: BodyModel, device: torch.device) -> Refiner:
-        """For the person whom these avatars, one per photo, show."""
-        maps, scales = zip(*(source_maps(avatar, model) for avatar in avatars), strict=True)
-        return cls(generator, stacked(maps), TargetMapper(avatars, scales, model, device))
+    def of(cls, generator: Generator, portraits: Sequence[Portrait], model: BodyModel, device: torch.device) -> Refiner:
+        """For the person whom these portraits, one per photo, show."""
+        maps, scales = zip(*(source_maps(portrait, model) for portrait in portraits), strict=True)
+        return cls(generator, stacked(maps), TargetMapper(portraits, scales, model, device))
 
-    def prepare(self, warped: Warped, transforms: Tensor, camera: Camera) -> Drawn:
-        """Copy what the generator needs of a rendered frame, drawn with `transforms` [24, 4, 4]. May run in several threads."""
+    def prepare(self, warped: Sequence[Warped], transforms: Tensor, camera: Camera) -> Drawn:
+        """Copy what the generator needs of a rendered frame, one drawing per photo with `transforms` [24, 4, 4].
+
+        May run in several threads.
+        """
         with torch.inference_mode():
-            rgba = warped.rgba.clone()
+            rgba = fused(warped).clone()
             box = box_of(rgba[..., 3], MARGIN_PX)
             if box is None:
                 return Drawn(rgba)
-            own = Warped(rgba, warped.source_px, warped.confidence)
-            return Drawn(rgba, box, self.mapper.maps([own], transforms, camera, box))
+            return Drawn(rgba, box, self.mapper.maps(warped, transforms, camera, box))
 
     def refine(self, drawn: Drawn, memory: Memory | None) -> tuple[Tensor, Memory | None]:
         """The refined frame [H, W, 4] and the memory for the next one; pixels outside the crop are the geometric core's.

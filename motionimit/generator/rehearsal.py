@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..avatar.build import Avatar, build_avatar
+from ..avatar.build import Portrait, build_portrait
 from ..body.model import BodyModel
 from ..body.parts import JOINT_NAMES
 from ..compositing.place import over
@@ -38,20 +38,22 @@ class Pair:
     truth: Truth
 
 
-def own_pair(avatar: Avatar, model: BodyModel) -> Pair:
+def own_pair(portrait: Portrait, model: BodyModel) -> Pair:
     """The photo drawn onto itself."""
-    return _pair(avatar, avatar, model)
+    return _pair(portrait, portrait, model)
 
 
-def reposed_pair(avatar: Avatar, model: BodyModel, random: np.random.Generator) -> Pair:
-    """The person put into a random pose and photographed there, that photo made an avatar, and drawn back in the true pose.
+def reposed_pair(portrait: Portrait, model: BodyModel, random: np.random.Generator) -> Pair:
+    """The person put into a random pose and photographed there, that photo made a portrait, and drawn back in the true pose.
 
     What the random pose hides is missing then, and the photo tells how it looks. Takes about a second.
     """
-    params = random_pose(avatar.params, model, random)
-    posed = _drawn(avatar, params, model)
+    params = random_pose(portrait.params, model, random)
+    posed = _drawn(portrait, params, model)
     matte = posed.rgba[..., 3].numpy().copy()
-    return _pair(build_avatar(over(posed.rgba, avatar.background), matte, params, model, params.camera.size_px), avatar, model)
+    return _pair(
+        build_portrait(over(posed.rgba, portrait.background), matte, params, model, params.camera.size_px), portrait, model
+    )
 
 
 def random_pose(params: BodyParams, model: BodyModel, random: np.random.Generator) -> BodyParams:
@@ -73,9 +75,9 @@ def _middle(params: BodyParams, model: BodyModel) -> Tensor:
     return (extent.min + extent.max) / 2
 
 
-def _drawn(avatar: Avatar, params: BodyParams, model: BodyModel) -> Warped:
-    """The avatar in the pose and camera of `params` (T = 1)."""
-    renderer = Renderer(avatar.surface, avatar.layers, params.camera.size_px, avatar.known)
+def _drawn(portrait: Portrait, params: BodyParams, model: BodyModel) -> Warped:
+    """The portrait in the pose and camera of `params` (T = 1)."""
+    renderer = Renderer(portrait.surface, portrait.layers, params.camera.size_px, portrait.known)
     return renderer.render(_transforms(params, model), params.camera)
 
 
@@ -83,7 +85,7 @@ def _transforms(params: BodyParams, model: BodyModel) -> Tensor:
     return model.joint_transforms(params.rotations, model.rest_joints(params.betas), params.translation_m)[0]
 
 
-def _pair(source: Avatar, photo: Avatar, model: BodyModel) -> Pair:
+def _pair(source: Portrait, photo: Portrait, model: BodyModel) -> Pair:
     """`source` drawn in the pose of `photo`, whose own picture is the truth."""
     maps, scale = source_maps(source, model)
     drawn, true = _drawn(source, photo.params, model), true_rgba(photo, model)
@@ -97,18 +99,18 @@ def _pair(source: Avatar, photo: Avatar, model: BodyModel) -> Pair:
     return Pair(maps, target, truth)
 
 
-def true_rgba(avatar: Avatar, model: BodyModel) -> Tensor:
+def true_rgba(portrait: Portrait, model: BodyModel) -> Tensor:
     """[4, H, W] premultiplied: the photo's person at the output's size, where drawing in the photo's own pose puts it."""
-    drawn = _drawn(avatar, avatar.params, model)
+    drawn = _drawn(portrait, portrait.params, model)
     affine = _texture_of_pixel(drawn)
-    texture = avatar.photo.numpy().astype(np.float32) / 255
+    texture = portrait.photo.numpy().astype(np.float32) / 255
     texture[..., :3] *= texture[..., 3:]
     scale = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
     if scale > 1:
         texture = cv2.GaussianBlur(texture, (0, 0), 0.35 * scale)
     affine = affine.copy()
     affine[:, 2] += affine[:, :2].sum(1) / 2 - 0.5  # OpenCV's pixel centres are whole numbers
-    size = avatar.params.camera.size_px
+    size = portrait.params.camera.size_px
     out = cv2.warpAffine(texture, affine, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT)
     return torch.from_numpy(out).permute(2, 0, 1).contiguous()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ import numpy as np
 from ..errors import BadInput
 from . import decode
 from .paths import check_input, reason, shown
+from .samples import paused, playable_rate_hz, samples
 from .stills import is_picture
 from .timing import frame_number
 
@@ -30,11 +32,8 @@ ENCODED = {"mp4": "aac", "mov": "aac", "mkv": "aac", "webm": "libopus"}
 _COPYABLE = (
     ("aac",) if int(av.__version__.split(".")[0]) < 15 else tuple({codec for codecs in COPIED.values() for codec in codecs})
 )
-_OPUS_RATE_HZ = 48_000
-_AAC_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _PREROLL_S = Fraction(3, 100)  # a decoder needs the packet before the first one; the edit list of MP4 and MOV hides it
 _EXACT_S = Fraction(1, 1000)
-_GAP_S = Fraction(1, 20)  # a smaller difference between time stamps and sample count is rounding
 
 
 class AudioTrack(Protocol):
@@ -51,22 +50,29 @@ class AudioTrack(Protocol):
 
 
 def open_audio(
-    source: Path | None, output: Any, kind: str, fps: Fraction, start_s: float, warnings: list[str]
+    source: Path | None,
+    output: Any,
+    kind: str,
+    fps: Fraction,
+    start_s: float,
+    warnings: list[str],
+    pause_s: tuple[Fraction, Fraction] | None = None,
 ) -> AudioTrack | None:
     """Add the sound of `source` to an open output container of `kind` (a key of `COPIED`); None where there is no sound.
 
-    Time 0 of the new file is the source's frame nearest to `start_s`, as for `VideoReader`. Sound that can't be used never
+    Time 0 of the new file is the source's frame nearest to `start_s`, as for `VideoReader`. `pause_s`: when in the new file the
+    sound waits, and how long, in silence; such sound is always encoded again. Sound that can't be used never
     stops the video: it is left out with a line in `warnings`.
     """
     if source is None or source.is_dir() or (source.is_file() and is_picture(source)):
         return None
     try:
         zero_s = _origin_s(check_input(source, "audio")) + frame_number(max(0.0, start_s), fps) / fps
-        for track in (_Copy, _Encode):
+        for track in (_Copy.of, _Encode.of) if pause_s is None else (partial(_Encode.of, pause_s=pause_s),):
             container = decode.open_media(source, "audio")
             try:
                 stream = _sound_stream(container)
-                if stream is not None and (made := track.of(container, stream, output, kind, zero_s)):
+                if stream is not None and (made := track(container, stream, output, kind, zero_s)):
                     return made
             except BaseException:
                 container.close()
@@ -125,11 +131,21 @@ class _Encode:
         self._pending: np.ndarray | None = None
 
     @classmethod
-    def of(cls, container: Any, source: Any, output: Any, kind: str, zero_s: Fraction) -> _Encode | None:
+    def of(
+        cls,
+        container: Any,
+        source: Any,
+        output: Any,
+        kind: str,
+        zero_s: Fraction,
+        pause_s: tuple[Fraction, Fraction] | None = None,
+    ) -> _Encode | None:
         """None where no sound is left after time zero."""
-        rate_hz = _rate_hz(source, ENCODED[kind])
+        rate_hz = playable_rate_hz(source, ENCODED[kind])
         layout = "mono" if source.codec_context.channels == 1 else "stereo"
-        chunks = _samples(container, source, zero_s, rate_hz, layout)
+        chunks = samples(container, source, zero_s, rate_hz, layout)
+        if pause_s is not None:
+            chunks = paused(chunks, round(pause_s[0] * rate_hz), round(pause_s[1] * rate_hz))
         first = next(chunks, None)
         if first is None:
             return None
@@ -183,30 +199,6 @@ def _packets(container: Any, stream: Any, zero_s: Fraction) -> Iterator[Any]:
         return
 
 
-def _samples(container: Any, stream: Any, zero_s: Fraction, rate_hz: int, layout: str) -> Iterator[np.ndarray]:
-    """Chunks [channels, samples] float32 without gap or overlap from `zero_s` on; where the source has a gap there is silence."""
-    if zero_s > 1:
-        decode.seek(container, stream, zero_s - 1)
-    resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate_hz)
-    begin: int | None = None  # of the next chunk, in samples from `zero_s`
-    done = 0  # samples passed on
-    for frame in chain(decode.decoded(container, stream, []), [None]):
-        if frame is not None and frame.pts is not None:
-            stamped = round((frame.pts * frame.time_base - zero_s) * rate_hz)
-            begin = stamped if begin is None or abs(stamped - begin) > _GAP_S * rate_hz else begin
-        for part in resampler.resample(frame):
-            samples = part.to_ndarray()
-            begin = begin or 0
-            while done < begin:
-                silence = np.zeros((samples.shape[0], min(begin - done, rate_hz)), np.float32)
-                done += silence.shape[1]
-                yield silence
-            begin += samples.shape[1]
-            if begin > done:
-                yield samples[:, done - begin :]
-                done = begin
-
-
 def _sound_stream(container: Any) -> Any:
     """The first stream that can be decoded; None where there is no sound. Raises `BadInput` for an unknown codec."""
     streams = container.streams.audio
@@ -214,13 +206,6 @@ def _sound_stream(container: Any) -> Any:
     if streams and not usable:
         raise BadInput("its codec is not supported")
     return usable[0] if usable else None
-
-
-def _rate_hz(stream: Any, codec: str) -> int:
-    rate_hz = int(stream.codec_context.sample_rate)
-    if codec == "libopus":
-        return _OPUS_RATE_HZ
-    return rate_hz if rate_hz in _AAC_RATES_HZ else 48_000
 
 
 def _origin_s(source: Path) -> Fraction:

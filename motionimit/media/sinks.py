@@ -41,6 +41,7 @@ class Job:
     audio_from: Path | None
     start_s: float
     duration_s: float | None
+    pause_s: tuple[Fraction, Fraction] | None = None  # when the sound falls silent, and for how long, before it goes on
 
 
 class Sink(Protocol):
@@ -72,7 +73,7 @@ class ContainerSink:
         try:
             self._output.metadata.update(job.metadata)
             self._stream = _video_stream(self._output, job)
-            self._audio = open_audio(job.audio_from, self._output, kind, job.fps, job.start_s, warnings)
+            self._audio = open_audio(job.audio_from, self._output, kind, job.fps, job.start_s, warnings, job.pause_s)
         except BaseException:
             self.close()
             raise

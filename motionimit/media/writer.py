@@ -28,9 +28,10 @@ class VideoWriter:
     """Writes pictures of one size at a constant rate, with the sound of another file, to any target of `check_output`.
 
     Time 0 of the sound is the frame of `audio_from` nearest to `start_s`; the sound ends with the pictures, or after
-    `duration_s`. H.264 with an odd side is one pixel larger (the edge repeated). The result appears under its name only when
-    `finish` (or the end of the `with` block) succeeds; an exception or `abort` leaves nothing behind. `warnings` says what could
-    not be kept. Raises `BadInput` where something can't be written, also from later calls: encoding runs in its own thread.
+    `duration_s`; `pause_s` (when, how long) puts silence into it. H.264 with an odd side is one pixel larger (the edge
+    repeated). The result appears under its name only when `finish` (or the end of the `with` block) succeeds; an exception or
+    `abort` leaves nothing behind. `warnings` says what could not be kept. Raises `BadInput` where something can't be written,
+    also from later calls: encoding runs in its own thread.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class VideoWriter:
         alpha: bool = False,
         metadata: dict[str, str] | None = None,
         encoding: Encoding | None = None,
+        pause_s: tuple[Fraction, Fraction] | None = None,
     ) -> None:
         self.frames = 0
         self.warnings: list[str] = []
@@ -51,7 +53,16 @@ class VideoWriter:
         self._shape = (size_px[1], size_px[0], 4 if alpha else 3)
         self._temporary = temporary_beside(self._target.path)
         job = Job(
-            self._target, Fraction(fps), size_px, alpha, metadata or {}, encoding or Encoding(), audio_from, start_s, duration_s
+            self._target,
+            Fraction(fps),
+            size_px,
+            alpha,
+            metadata or {},
+            encoding or Encoding(),
+            audio_from,
+            start_s,
+            duration_s,
+            pause_s,
         )
         self._sink: Sink | None = None
         self._error: BaseException | None = None

@@ -14,11 +14,12 @@ from ..types import LANDMARKS, PersonTrack
 from .detector import Detection
 from .people import torso_px
 from .roi import paste
-from .swaps import repair_swaps
+from .swaps import decidedness, part_pairs, repair_swaps
 
 MAX_MASKS = 48
 MASK_SIDE_PX = 256
 _FLIP_S = 0.5
+_PARTED = 0.3  # confidence of a landmark whose side had to be found by its neighbours in time, of the reported one
 _WIDE = 0.15  # of the torso's length: shoulders or hips narrower than this may be seen either way round
 
 
@@ -82,12 +83,16 @@ def build_track(
         if one is not None:
             px[index], metres[index], confidence[index], boxes[index] = one.joints_px, one.joints_m, one.confidence, one.box_px
     repaired = 0
+    decided = decidedness(metres, valid)
     for start, end in shots_of(count, cuts):
         part = slice(start, end)
         valid[part] &= ~_spikes(px[part], valid[part])
-        repaired += repair_swaps(px[part], metres[part], confidence[part], valid[part], float(fps))
+        telling = valid[part] & (decided[part].min(1) >= 0.5)
+        repaired += repair_swaps(px[part], metres[part], confidence[part], telling, float(fps))
+        credit = decided[part] * _torso_steadiness(px[part], valid[part], float(fps))
+        parted = part_pairs(px[part], metres[part], credit, valid[part], float(fps))
+        confidence[part] *= np.where(parted, np.maximum(credit, _PARTED), credit)
         confidence[part] *= _steadiness(px[part], valid[part])
-        confidence[part] *= _torso_steadiness(px[part], valid[part], float(fps))
     confidence[~valid] = 0
     warnings = _bridge(px, metres, boxes, valid, cuts)
     if repaired:

@@ -1,4 +1,4 @@
-"""Who is in an image: every person as a detection with a box, left to right; and the choice of one of them."""
+"""Who is in an image: every person as a detection with a box, left to right."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from ..errors import BadInput
 from .detector import LEFT_RIGHT, Detection, PoseDetector
 from .roi import Roi
 
+DRIVER_SIDE_PX = 720  # long side at which clips are read: landmarks gain nothing from larger frames
 MIN_HEIGHT_CLIP_PX = 64
 MIN_HEIGHT_PHOTO_PX = 128
-_TORSO = [11, 12, 23, 24]
+TORSO = [11, 12, 23, 24]
 _FIND_SCORE = 0.5
+_THOROUGH_EVERY = 15  # frames, while nobody is seen
 _SAME_PERSON = 0.35  # mean torso distance over torso length below which two detections are one person
 
 
@@ -27,6 +29,12 @@ class Person:
     @property
     def height_px(self) -> float:
         return float(self.box_px[3] - self.box_px[1])
+
+    @property
+    def center_px(self) -> tuple[float, float]:
+        """Middle of the torso, x and y."""
+        x, y = self.detection.joints_px[TORSO].mean(0)
+        return float(x), float(y)
 
     @property
     def area_px(self) -> float:
@@ -62,7 +70,7 @@ def plausibility(detection: Detection) -> float:
     torso = torso_px(detection.joints_px)
     share = torso / detection.next_roi.side_px
     sane = 1.0 if 0.05 < share < 0.6 else 0.3
-    return float((0.6 * confidence[_TORSO].mean() + 0.4 * limbs.mean()) * sane)
+    return float((0.6 * confidence[TORSO].mean() + 0.4 * limbs.mean()) * sane)
 
 
 def torso_px(joints_px: np.ndarray) -> float:
@@ -75,8 +83,8 @@ def torso_px(joints_px: np.ndarray) -> float:
 def same_person(a: Detection, b: Detection) -> bool:
     """Two detections lie on the same body: their torsos coincide (with or without left and right swapped)."""
     size = max(torso_px(a.joints_px), torso_px(b.joints_px), 1.0)
-    straight = np.linalg.norm(a.joints_px[_TORSO] - b.joints_px[_TORSO], axis=-1).mean()
-    crossed = np.linalg.norm(a.joints_px[_TORSO] - b.joints_px[LEFT_RIGHT][_TORSO], axis=-1).mean()
+    straight = np.linalg.norm(a.joints_px[TORSO] - b.joints_px[TORSO], axis=-1).mean()
+    crossed = np.linalg.norm(a.joints_px[TORSO] - b.joints_px[LEFT_RIGHT][TORSO], axis=-1).mean()
     return float(min(straight, crossed)) < _SAME_PERSON * size
 
 
@@ -134,7 +142,7 @@ def find_people(rgb: np.ndarray, detector: PoseDetector, thorough: bool = True) 
     if thorough and not people:
         for roi in _windows(rgb, detector, 3):
             _add(people, rgb, detector, roi)
-    return sorted(_real(people), key=lambda p: float(p.detection.joints_px[_TORSO, 0].mean()))
+    return sorted(_real(people), key=lambda p: p.center_px[0])
 
 
 def _real(people: list[Person]) -> list[Person]:
@@ -180,17 +188,24 @@ def _add(people: list[Person], rgb: np.ndarray, detector: PoseDetector, roi: Roi
     people.append(person)
 
 
-def choose(people: list[Person], person: int | None, where: str) -> Person:
-    """The N-th person from the left (0-based), or the largest. Raises `BadInput` if there is no such person; `where` names
-    the file."""
-    if not people:
-        raise BadInput(f"No person was found in {where}; give one that shows a whole person, upright and well lit.")
-    if person is None:
-        return max(people, key=lambda p: p.area_px * (0.5 + p.score))
-    if not 0 <= person < len(people):
-        seen = "only 1 person was" if len(people) == 1 else f"{len(people)} people were"
-        raise BadInput(f"Person {person + 1} was asked for but {seen} found in {where}; they count from 1, left to right.")
-    return people[person]
+@dataclass(slots=True)
+class Search:
+    """Looks for people frame by frame until there are any, in few frames thoroughly; the first that shows any is the one that
+    choices are made in, so it is looked at thoroughly too. Tracker and listing share this, so that both number alike."""
+
+    detector: PoseDetector
+    looks: int = 0
+    met: bool = False
+
+    def people(self, rgb: np.ndarray) -> list[Person]:
+        """Everyone seen in the next frame [H, W, 3] uint8, left to right."""
+        thorough = self.looks % _THOROUGH_EVERY == 0
+        self.looks += 1
+        people = find_people(rgb, self.detector, thorough)
+        if people and not thorough and not self.met:
+            people = find_people(rgb, self.detector)
+        self.met = self.met or bool(people)
+        return people
 
 
 def require_height(height_px: float, minimum_px: int, where: str) -> None:

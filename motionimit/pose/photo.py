@@ -12,8 +12,10 @@ import torch
 from ..errors import BadInput
 from ..media.paths import shown
 from ..types import PersonTrack, Photo
+from ..values import LARGEST_PERSON, PersonChoice
+from .choice import choose
 from .detector import LEFT_RIGHT, Detection, MediaPipeDetector, PoseDetector
-from .people import MIN_HEIGHT_PHOTO_PX, Person, box_of, choose, find_people, plausibility, require_height, same_person
+from .people import MIN_HEIGHT_PHOTO_PX, Person, box_of, find_people, plausibility, require_height, same_person
 from .roi import Roi, crop, paste
 
 _TURNS = (1, 3, 2)  # quarter turns tried when nobody stands upright
@@ -33,18 +35,18 @@ _BORNE_OUT = 0.35  # mean of the mask along a limb below which its landmarks are
 _SEARCH_PX = 1280  # people are searched at this long side; landmarks come from the full picture
 
 
-def track_photo(photo: Photo, detector: PoseDetector | None = None, person: int | None = None) -> PersonTrack:
+def track_photo(photo: Photo, detector: PoseDetector | None = None, person: PersonChoice = LARGEST_PERSON) -> PersonTrack:
     """The person of a photo as a track of one frame, with a mask of the photo's full size (the photo's own matte if it has one).
 
-    `person` counts from 0, left to right; None takes the largest. Raises `BadInput` if nobody is found (upright, lying or upside
-    down), if there are fewer people, or if the person is under 128 px tall.
+    Raises `BadInput` if nobody is found (upright, lying or upside down), if there are fewer people than `person` needs, or if
+    the person is under 128 px tall.
     """
     own = MediaPipeDetector() if detector is None else None
     used: PoseDetector = own if own is not None else detector  # type: ignore[assignment]
     height, width = photo.rgb.shape[:2]
     try:
         people = _everyone(photo.rgb, used)
-        chosen = choose(people, person, shown(photo.path))
+        chosen = choose(people, person, (width, height), shown(photo.path))
         detection = _refined(photo.rgb, used, chosen.detection)
         box = box_of(detection, width, height)
         require_height(float(box[3] - box[1]), MIN_HEIGHT_PHOTO_PX, shown(photo.path))

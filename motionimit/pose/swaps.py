@@ -20,6 +20,10 @@ _ARMS = np.array([13, 15, 19])
 _LEGS = np.array([25, 27, 31])
 # Labels that change cost up to 4 at each end, so mirrored stretches beyond 2.7 s (legs 1.3 s, arms 0.7 s) are always believed.
 _BODY_PRIOR_PER_S, _LEGS_PRIOR_PER_S, _ARMS_PRIOR_PER_S = 3.0, 6.0, 12.0
+_TORSO_GROUPS = (((11, 12), (11, 12, *range(13, 23))), ((23, 24), (23, 24, *range(25, 33))))  # a bone, and what shares its doubts
+_LACK = (0.35, 0.45)  # of its usual length that such a bone is short of when half of the credit is gone; backs have narrow hips
+_DECIDED = 0.5  # frames with less say nothing of left and right
+_APART_S = 0.75  # left and right are put where they were, or will be, within this time
 _CAP = 1.0  # torso lengths or half metres: beyond, all jumps are alike
 
 
@@ -39,6 +43,40 @@ def repair_swaps(px: np.ndarray, metres: np.ndarray, confidence: np.ndarray, val
         changed[frames[limb]] = True
     _interpolate(metres, frames[~body], frames[body])
     return int(changed.sum())
+
+
+def decidedness(metres: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """[T, 33] in 0..1: 1 / (1 + (lack / 0.45)⁶), where lack is the share of its median length that the bone from shoulder to
+    shoulder (for the legs: hip to hip) is short of in 3D. The mean of a pose and its mirror image has short bones between left and
+    right, which no motion of a body gives."""
+    out = np.ones(metres.shape[:2], np.float32)
+    for ((left, right), group), half in zip(_TORSO_GROUPS, _LACK, strict=True):
+        length = np.linalg.norm(metres[:, left] - metres[:, right], axis=-1)
+        usual = float(np.median(length[valid])) if valid.any() else 0.0
+        lack = np.maximum(1 - length / max(usual, 1e-6), 0)
+        out[:, group] = (1 / (1 + (lack / half) ** 6))[:, None]
+    return out
+
+
+def part_pairs(px: np.ndarray, metres: np.ndarray, credit: np.ndarray, valid: np.ndarray, fps: float) -> np.ndarray:
+    """Where `credit` [T, 33] is under a half, keep the middle of a left landmark and its twin, which is right all the same, and
+    interpolate the vector between them in time, in place. Returns [T, 33] bool: what was parted."""
+    parted = np.zeros(credit.shape, bool)
+    for (first, _), group in _TORSO_GROUPS:
+        sure = credit[:, first] >= _DECIDED
+        good, bad = np.flatnonzero(valid & sure), np.flatnonzero(valid & ~sure)
+        if not len(good) or not len(bad):
+            continue
+        bad = bad[np.abs(bad[:, None] - good).min(1) <= _APART_S * fps]
+        left = np.array([k for k in group if k % 2])
+        right = LEFT_RIGHT[left]
+        for array in (px, metres):
+            between = ((array[:, left] - array[:, right]) / 2).reshape(len(array), -1)
+            between = np.stack([np.interp(bad, good, column[good]) for column in between.T], -1).reshape(len(bad), len(left), -1)
+            middle = (array[np.ix_(bad, left)] + array[np.ix_(bad, right)]) / 2
+            array[np.ix_(bad, left)], array[np.ix_(bad, right)] = middle + between, middle - between
+        parted[np.ix_(bad, np.array(group))] = True
+    return parted
 
 
 def _mirrored_frames(

@@ -10,10 +10,12 @@ import numpy as np
 
 from ..errors import BadInput
 from ..types import Frame, PersonTrack, Progress
+from ..values import LARGEST_PERSON, PersonChoice
 from .appearance import DIFFERENT, Clothes, CutDetector, clothes_of
 from .assemble import MaskSample, Seen, build_track
+from .choice import can_choose, choose
 from .detector import Detection, MediaPipeDetector, PoseDetector
-from .people import MIN_HEIGHT_CLIP_PX, Person, box_of, choose, find_people, look, plausibility, require_height, torso_px
+from .people import MIN_HEIGHT_CLIP_PX, Person, Search, box_of, look, plausibility, require_height, torso_px
 from .photo import track_photo
 from .rivals import Rivals
 from .roi import Roi
@@ -71,7 +73,7 @@ class _Interrupted:
 @dataclass(slots=True)
 class _Tracker:
     detector: PoseDetector
-    person: int | None
+    person: PersonChoice
     where: str
     grace: int  # frames in which the wanted person may still appear
     scan_every: int  # frames between looks for other people
@@ -80,7 +82,7 @@ class _Tracker:
     rivals: Rivals = field(default_factory=Rivals)
     _changes: CutDetector = field(default_factory=CutDetector)
     _last_clothes: Clothes | None = None
-    _searched: int = 0
+    _search: Search | None = None  # while nobody is followed
     _held: _Interrupted | None = None
     crowd: list[Person] = field(default_factory=list)  # the most people seen while the wanted one was waited for
 
@@ -131,7 +133,7 @@ class _Tracker:
         self.cuts.append(index)
         self._changes.new_shot(keep=self.target is not None)
         self.rivals = Rivals()
-        self.target, self._searched = None, 0
+        self.target = self._search = None
 
     def _rejoin(self, index: int, detection: Detection) -> None:
         """Withdraw the cuts since the person was lost, if the old picture is back with the person where they would be by now."""
@@ -144,16 +146,15 @@ class _Tracker:
 
     def _acquire(self, index: int, rgb: np.ndarray) -> Detection | None:
         """Find the person without a past: at the start, by number or size; after a cut, by clothes and size."""
-        thorough = self._searched % 15 == 0
-        self._searched += 1
-        people = find_people(rgb, self.detector, thorough)
+        self._search = self._search or Search(self.detector)
+        people = self._search.people(rgb)
         if not people:
             return None
         if self._last_clothes is None:
-            if self.person is not None and self.person >= len(people) and index < self.grace:
+            if not can_choose(people, self.person) and index < self.grace:
                 self.crowd = max(self.crowd, people, key=len)
                 return None
-            chosen = choose(people, self.person, self.where)
+            chosen = choose(people, self.person, (rgb.shape[1], rgb.shape[0]), self.where)
         else:
             known = self._last_clothes
             alike = [p for p in people if known.distance(clothes_of(rgb, p.detection)) < 1.5 * DIFFERENT]
@@ -199,15 +200,16 @@ def track_person(
     frames: Iterator[Frame],
     fps: Fraction,
     detector: PoseDetector | None = None,
-    person: int | None = None,
+    person: PersonChoice = LARGEST_PERSON,
     progress: Progress | None = None,
     where: str = "the video",
 ) -> PersonTrack:
     """Follow one person through a stream of frames (all of one size); memory does not grow with the frames' pixels.
 
-    `person` counts from 0, left to right, in the first frame that shows anyone; None takes the largest. Frames where the
-    person was not seen are bridged inside a shot and reported in `warnings`. Raises `BadInput` if nobody is found, if there
-    are fewer people than `person` needs, or if the person is under 64 px tall; `where` names the source in those messages.
+    `person` is chosen in the first frame that shows anyone (within the first second, that shows enough people for the number).
+    Frames where the person was not seen are bridged inside a shot and reported in `warnings`. Raises `BadInput` if nobody is
+    found, if there are fewer people than `person` needs, or if the person is under 64 px tall; `where` names the source in
+    those messages.
     """
     own = MediaPipeDetector() if detector is None else None
     used: PoseDetector = own if own is not None else detector  # type: ignore[assignment]
@@ -230,7 +232,7 @@ def track_person(
     if not seen:
         raise BadInput(f"There are no frames in {where}; use a video that plays from start to end.")
     if not any(seen):
-        choose(tracker.crowd, person, where)
+        choose(tracker.crowd, person, size, where)
     track = build_track(seen, fps, size, tuple(tracker.cuts), masks)
     boxes = track.box_xyxy_px[track.valid]
     require_height(float((boxes[:, 3] - boxes[:, 1]).quantile(0.9)), MIN_HEIGHT_CLIP_PX, where)

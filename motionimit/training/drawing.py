@@ -1,4 +1,4 @@
-"""The photos' avatars drawn in the poses of target frames: what the two halves of the data engine have in common."""
+"""The photos' portraits drawn in the poses of target frames: what the two halves of the data engine have in common."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..avatar.build import Avatar
+from ..avatar.build import Portrait
 from ..body.model import BodyModel
 from ..flow.transfer import Renderer, Warped
 from ..generator.maps import TargetMapper, source_maps, stacked
@@ -18,22 +18,22 @@ ASTRAY = 0.55  # intersection over union of drawn and true silhouette below whic
 
 
 class Ensemble:
-    """One person's avatars, one per photo, with their maps and renderers."""
+    """One person's portraits, one per photo, with their maps and renderers."""
 
-    def __init__(self, avatars: Sequence[Avatar], model: BodyModel, size_px: tuple[int, int]) -> None:
-        self.avatars = avatars
-        maps, scales = zip(*(source_maps(a, model) for a in avatars), strict=True)
+    def __init__(self, portraits: Sequence[Portrait], model: BodyModel, size_px: tuple[int, int]) -> None:
+        self.portraits = portraits
+        maps, scales = zip(*(source_maps(a, model) for a in portraits), strict=True)
         self.source = stacked(maps)
-        self.mapper = TargetMapper(avatars, scales, model, "cpu")
-        self._renderers = [Renderer(a.surface, a.layers, size_px, a.known) for a in avatars]
+        self.mapper = TargetMapper(portraits, scales, model, "cpu")
+        self._renderers = [Renderer(a.surface, a.layers, size_px, a.known) for a in portraits]
 
     def draw(self, poses: Sequence[Tensor], camera: Camera) -> list[Warped]:
-        """One frame from every avatar, each in its own pose [24, 4, 4]."""
+        """One frame from every portrait, each in its own pose [24, 4, 4]."""
         return [r.render(pose, camera).kept() for r, pose in zip(self._renderers, poses, strict=True)]
 
 
 def silhouettes(frames: Sequence[Sequence[Warped]]) -> Tensor:
-    """[T, H, W]: in each frame the most that any avatar covers."""
+    """[T, H, W]: in each frame the most that any portrait covers."""
     return torch.stack([torch.stack([w.rgba[..., 3] for w in drawn]).amax(0) for drawn in frames])
 
 

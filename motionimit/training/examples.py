@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..avatar.build import Avatar, build_avatar
+from ..avatar.build import Portrait, build_portrait
 from ..body.fit import fit_body
 from ..body.model import BodyModel
 from ..body.retarget import retarget
@@ -96,14 +96,14 @@ class Session:
         noise = self.rng.normal(0, self.rng.uniform(0.002, 0.012), srgb.shape)
         return (np.clip(srgb + noise, 0, 1) * 255 + 0.5).astype(np.uint8)
 
-    def known(self, photos: list[Shot], sequences: list[list[Shot]]) -> tuple[list[Avatar], list[BodyParams]]:
-        """What the product would know: an avatar of each photo, the body in each sequence's frames.
+    def known(self, photos: list[Shot], sequences: list[list[Shot]]) -> tuple[list[Portrait], list[BodyParams]]:
+        """What the product would know: a portrait of each photo, the body in each sequence's frames.
 
         Raises `MotionimitError` where it could not have worked with the pictures.
         """
         return self._drawn_from(photos, sequences) if self.kind == "exact" else self._followed(photos, sequences)
 
-    def _drawn_from(self, photos: list[Shot], sequences: list[list[Shot]]) -> tuple[list[Avatar], list[BodyParams]]:
+    def _drawn_from(self, photos: list[Shot], sequences: list[list[Shot]]) -> tuple[list[Portrait], list[BodyParams]]:
         """Exact bodies, shaken like a fit, and true mattes, worn like matting."""
         studio = self.studio
 
@@ -112,13 +112,13 @@ class Session:
             true = studio.matcher.params(self.betas, self.person, rotations, places, self.scene.camera)
             return shaken(self.rng, true, *self.shake)
 
-        size, avatars = self.scene.camera.size_px, []
+        size, portraits = self.scene.camera.size_px, []
         for shot in photos:
             matte, picture = _worn(self.rng, shot.drawn.alpha[0].numpy()), self.picture(shot, shadows=False)
-            avatars.append(build_avatar(picture, matte, exact([shot]), studio.model, size))
-        return avatars, [exact(s) for s in sequences]
+            portraits.append(build_portrait(picture, matte, exact([shot]), studio.model, size))
+        return portraits, [exact(s) for s in sequences]
 
-    def _followed(self, photos: list[Shot], sequences: list[list[Shot]]) -> tuple[list[Avatar], list[BodyParams]]:
+    def _followed(self, photos: list[Shot], sequences: list[list[Shot]]) -> tuple[list[Portrait], list[BodyParams]]:
         """The product's own landmarks, matting and fit; "clip": photos are frames of the clip and share its shape."""
         model, size = self.studio.model, self.scene.camera.size_px
         pictures = [self.picture(s, shadows=True) for s in photos]
@@ -134,8 +134,8 @@ class Session:
             bodies = [fit_body(t, model)[0] for t in tracks]
             driver, _ = fit_body(joined(frames, tuple(int(c) for c in starts[1:])), model)
         mattes = [refine_matte(p, t.masks[0, 0].numpy(), t.box_xyxy_px[0].numpy()) for p, t in zip(pictures, tracks, strict=True)]
-        avatars = [build_avatar(*seen, model, size) for seen in zip(pictures, mattes, bodies, strict=True)]
-        return avatars, [part(driver, int(first), len(s)) for first, s in zip(starts, sequences, strict=True)]
+        portraits = [build_portrait(*seen, model, size) for seen in zip(pictures, mattes, bodies, strict=True)]
+        return portraits, [part(driver, int(first), len(s)) for first, s in zip(starts, sequences, strict=True)]
 
     def _track(self, picture: np.ndarray) -> PersonTrack:
         return track_photo(Photo(Path("synthetic"), picture, None, ""), self.studio.detector)
@@ -157,8 +157,8 @@ def make_example(studio: Studio, seed: Sequence[int], sequences: int, photos: in
     clips = [studio.pool.sequence(frames, SEQUENCE_FRAMES, _FRAME_S) for _ in range(sequences)]
     acted = [[session.shot(pose, offset) for pose in clip] for clip in clips for offset in (frames.normal(0, 0.12, 2),)]
     try:
-        avatars, motions = session.known(shots, acted)
-        stage = _Stage(session, shots, avatars)
+        portraits, motions = session.known(shots, acted)
+        stage = _Stage(session, shots, portraits)
         made = (stage.sequence(s, m) for s, m in zip(acted, motions, strict=True))
         done = [s for s in made if s is not None]
     except MotionimitError:  # nobody found, too small: the product would have said so
@@ -171,17 +171,17 @@ def make_example(studio: Studio, seed: Sequence[int], sequences: int, photos: in
 
 
 class _Stage:
-    """Draws target sequences of a session from its avatars."""
+    """Draws target sequences of a session from its portraits."""
 
-    def __init__(self, session: Session, shots: list[Shot], avatars: list[Avatar]) -> None:
+    def __init__(self, session: Session, shots: list[Shot], portraits: list[Portrait]) -> None:
         self.session, self.shots = session, shots
-        self.ensemble = Ensemble(avatars, session.studio.model, session.scene.camera.size_px)
+        self.ensemble = Ensemble(portraits, session.studio.model, session.scene.camera.size_px)
 
     def sequence(self, shots: list[Shot], params: BodyParams) -> tuple[tuple[TargetMaps, ...], tuple[Truth, ...]] | None:
         """Inputs and truth of consecutive frames; None where the fit went astray."""
         session = self.session
         truth_alpha = torch.stack([s.drawn.alpha[0] for s in shots])
-        posed = [self._posed(a, params) for a in self.ensemble.avatars]
+        posed = [self._posed(a, params) for a in self.ensemble.portraits]
         camera, mapper = session.scene.camera, self.ensemble.mapper
         drawn = [self.ensemble.draw([p[t] for p in posed], camera) for t in range(len(shots))]
         alpha = silhouettes(drawn)
@@ -191,11 +191,11 @@ class _Stage:
         targets = tuple(mapper.maps(f, posed[0][t], camera, box) for t, f in enumerate(drawn))
         return targets, tuple(self._truth(s, box) for s in shots)
 
-    def _posed(self, avatar: Avatar, params: BodyParams) -> Tensor:
+    def _posed(self, portrait: Portrait, params: BodyParams) -> Tensor:
         """Skinning transforms [T, 24, 4, 4] of one photo's body in the frames' poses."""
         model = self.session.studio.model
         if self.session.kind != "exact":
-            params = retarget(avatar.params, params, model, mode="copy", fps=float(CLIP_FPS))
+            params = retarget(portrait.params, params, model, mode="copy", fps=float(CLIP_FPS))
         return model.joint_transforms(params.rotations, model.rest_joints(params.betas), params.translation_m)
 
     def _truth(self, shot: Shot, box: Box) -> Truth:

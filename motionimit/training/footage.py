@@ -10,11 +10,11 @@ import numpy as np
 
 from ..body.fit import fit_body
 from ..body.model import BodyModel
-from ..compositing.film import DRIVER_SIDE_PX
 from ..errors import BadInput
 from ..media.paths import shown
 from ..media.reader import VideoReader
 from ..pose.detector import PoseDetector
+from ..pose.people import DRIVER_SIDE_PX
 from ..pose.tracking import track_person
 
 Span = tuple[float, float | None, int | None]  # start in s, duration in s, most frames

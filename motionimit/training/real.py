@@ -16,7 +16,7 @@ from zlib import crc32
 
 import numpy as np
 
-from ..avatar.build import build_avatar
+from ..avatar.build import build_portrait
 from ..body.model import BodyModel, load_body
 from ..errors import BadInput, BadUsage
 from ..media.paths import check_input, check_whole, shown
@@ -111,14 +111,14 @@ def example_of_clip(clip: Path, settings: RealSettings, model: BodyModel, detect
     size = footage.output_size(settings.height_px)
     chosen = footage.source_frames(settings.photos)
     photos = footage.frames(chosen)
-    avatars = []
+    portraits = []
     for t in chosen:
         matte = cut_out(footage, t, photos[t])
         if matte is None:
             raise BadInput(f"The person in frame {t} of {shown(clip)} could not be cut out; use a span that shows them better.")
         height, width = matte.shape
-        avatars.append(build_avatar(photos[t], matte, footage.params.at(t, width, height), model, size))
-    stage = RealStage(footage, avatars, model, size)
+        portraits.append(build_portrait(photos[t], matte, footage.params.at(t, width, height), model, size))
+    stage = RealStage(footage, portraits, model, size)
     stretches = [s[:_TRIES] for s in footage.stretches(rng, settings.sequences, chosen)]
     frames = footage.frames({t + k for stretch in stretches for t in stretch for k in (0, 1)})
     sequences = []

@@ -1,4 +1,4 @@
-"""A clip's avatar drawn in the pose of the clip's own frames, and what those frames truly show."""
+"""A clip's portrait drawn in the pose of the clip's own frames, and what those frames truly show."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..avatar.background import clean_background
-from ..avatar.build import Avatar
+from ..avatar.build import Portrait
 from ..body.model import BodyModel
 from ..body.retarget import retarget
 from ..errors import BadInput
@@ -74,11 +74,11 @@ def taken_apart(rgb: np.ndarray, matte: np.ndarray) -> RealFrame:
 
 
 class RealStage:
-    """Draws pairs of consecutive frames of a clip from the avatars of other frames."""
+    """Draws pairs of consecutive frames of a clip from the portraits of other frames."""
 
-    def __init__(self, footage: Footage, avatars: Sequence[Avatar], model: BodyModel, size_px: tuple[int, int]) -> None:
+    def __init__(self, footage: Footage, portraits: Sequence[Portrait], model: BodyModel, size_px: tuple[int, int]) -> None:
         self.footage, self.model, self.size_px = footage, model, size_px
-        self.ensemble, self.camera = Ensemble(avatars, model, size_px), avatars[0].params.camera
+        self.ensemble, self.camera = Ensemble(portraits, model, size_px), portraits[0].params.camera
 
     def sequence(self, first: int, frames: Mapping[int, np.ndarray]) -> tuple[tuple[TargetMaps, ...], tuple[Truth, ...]] | None:
         """The pair of `first` and the next frame, as the product draws it with the camera mode "copy"; None where the person was
@@ -92,7 +92,7 @@ class RealStage:
             reals.append(taken_apart(small, alpha))
         bodies = self._bodies(first)
         transforms = self.model.joint_transforms(bodies.rotations, self.model.rest_joints(bodies.betas), bodies.translation_m)
-        drawn = [self.ensemble.draw([pose] * len(self.ensemble.avatars), self.camera) for pose in transforms]
+        drawn = [self.ensemble.draw([pose] * len(self.ensemble.portraits), self.camera) for pose in transforms]
         alpha, true_alpha = silhouettes(drawn), torch.stack([r.alpha[0] for r in reals])
         box = box_of(torch.maximum(alpha, true_alpha).amax(0), MARGIN_PX)
         if box is None or min(overlap(*pair) for pair in zip(alpha, true_alpha, strict=True)) < ASTRAY:
@@ -106,7 +106,7 @@ class RealStage:
         """The bodies of two frames in the photos' camera; all photos share the clip's one shape."""
         two, params = slice(first, first + 2), self.footage.params
         driver = BodyParams(params.rotations[two], params.betas, params.translation_m[two], params.camera)
-        return retarget(self.ensemble.avatars[0].params, driver, self.model, mode="copy", fps=float(self.footage.track.fps))
+        return retarget(self.ensemble.portraits[0].params, driver, self.model, mode="copy", fps=float(self.footage.track.fps))
 
     def _truth(self, real: RealFrame, drawn: Sequence[Warped], vertices: Tensor, box: Box) -> Truth:
         """`hidden` is approximate, as the true surface is unknown: where the drawing of the fitted body lies on the person and no

@@ -29,7 +29,7 @@ from avatar_material import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motionimit.avatar.build import Avatar, build_avatar, output_size
+from motionimit.avatar.build import Portrait, build_portrait, output_size
 from motionimit.avatar.layers import LAYER_COUNT
 from motionimit.body.parts import Part
 from motionimit.flow.transfer import Renderer
@@ -39,9 +39,9 @@ LIMIT_DB = 30.0
 
 
 @cache
-def avatar_of(person, size: tuple[int, int] = SIZE_PX) -> Avatar:
+def avatar_of(person, size: tuple[int, int] = SIZE_PX) -> Portrait:
     photo = person()
-    return build_avatar(photo.rgb8, photo.matte, photo.params, model(), size)
+    return build_portrait(photo.rgb8, photo.matte, photo.params, model(), size)
 
 
 def transforms(params: BodyParams) -> torch.Tensor:
@@ -49,7 +49,7 @@ def transforms(params: BodyParams) -> torch.Tensor:
     return model().joint_transforms(params.rotations, joints, params.translation_m)[0]
 
 
-def shown(avatar: Avatar, params: BodyParams) -> np.ndarray:
+def shown(avatar: Portrait, params: BodyParams) -> np.ndarray:
     """[H, W, 4] the avatar in a pose, in its own camera."""
     height, width = avatar.background.shape[:2]
     renderer = Renderer(avatar.surface, avatar.layers, (width, height))
@@ -207,7 +207,7 @@ def test_contents_of_an_avatar():
 
 def test_the_same_photo_gives_the_same_avatar():
     photo = standing()
-    again = build_avatar(photo.rgb8, photo.matte, photo.params, model(), SIZE_PX)
+    again = build_portrait(photo.rgb8, photo.matte, photo.params, model(), SIZE_PX)
     for field in ("layers", "known", "regions", "background"):
         assert torch.equal(getattr(again, field), getattr(avatar_of(standing), field)), field
     assert torch.equal(again.surface.rest_m, avatar_of(standing).surface.rest_m)
@@ -221,7 +221,7 @@ def test_a_print_in_the_walls_colour_is_no_window():
     holed, rgb = photo.matte.copy(), photo.rgb8.copy()
     holed[y - 3 : y + 4, x - 3 : x + 4] = 0
     rgb[y - 3 : y + 4, x - 3 : x + 4] = (photo.wall[y, x] * 255).astype(np.uint8)
-    avatar = build_avatar(rgb, holed, photo.params, model(), SIZE_PX)
+    avatar = build_portrait(rgb, holed, photo.params, model(), SIZE_PX)
     alpha = shown(avatar, photo.params)[y - 3 : y + 4, x - 3 : x + 4, 3]
     assert alpha.min() > 0.95, f"a window into the room, alpha {alpha.min():.2f}"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import repeat
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 import torch
 
 from motionimit.compositing.stream import Stage, draw
-from motionimit.config import TransferSettings
 from motionimit.flow.surface import Surface
 from motionimit.geometry.camera import Camera
 from motionimit.runtime import StageClock
@@ -39,17 +37,16 @@ def board() -> SimpleNamespace:
         confidence=torch.ones(2),
     )
     layers = torch.tensor([*RED, 255], dtype=torch.uint8).expand(1, SIZE[1], SIZE[0], 4).contiguous()
-    return SimpleNamespace(surface=surface, layers=layers)
+    portrait = SimpleNamespace(surface=surface, layers=layers, known=None)
+    return SimpleNamespace(portraits=(portrait,), size_px=SIZE, picture=np.full((96, 96, 3), GREEN, np.uint8))
 
 
 def frames(driver: Any = None, **options: Any) -> np.ndarray:
-    """The board on its way to the right, drawn with settings' options [T, H, W, C] uint8."""
-    settings = TransferSettings((Path("p.jpg"),), Path("d.mp4"), Path(options.pop("output", "o.mp4")), **options)
+    """The board on its way to the right, drawn on a stage with `options` [T, H, W, C] uint8."""
     transforms = torch.eye(4).repeat(FRAMES, 24, 1, 1)
     transforms[:, :, 0, 3] = STEP_M * torch.arange(FRAMES)[:, None]
     backdrop = (torch.tensor(GREY) / 255).expand(SIZE[1], SIZE[0], 3).contiguous()
-    photo = np.full((96, 96, 3), GREEN, np.uint8)
-    stage = Stage(board(), CAMERA, backdrop, photo, settings, torch.device("cpu"))  # type: ignore[arg-type]
+    stage = Stage(board(), CAMERA, backdrop, torch.device("cpu"), **options)  # type: ignore[arg-type]
     return np.stack(list(draw(stage, transforms, driver or repeat(None), StageClock())))
 
 
@@ -74,12 +71,12 @@ def test_where_nobody_is_the_background_is_exact() -> None:
 
 
 def test_the_drivers_background_belongs_to_its_own_frame() -> None:
-    drawn = frames(iter(driving()), background="driving")
+    drawn = frames(iter(driving()), before_driver=True)
     assert drawn[:, 2, 2, 0].tolist() == [10 * i for i in range(FRAMES)]
 
 
 def test_alpha_leaves_the_background_out() -> None:
-    drawn = frames(alpha=True, output="o.mov")
+    drawn = frames(alpha=True)
     assert drawn.shape == (FRAMES, SIZE[1], SIZE[0], 4)
     assert (drawn[:, :10, :, 3] == 0).all()
     assert drawn[0, 24, 32].tolist() == [*RED, 255]

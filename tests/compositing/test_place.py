@@ -19,7 +19,9 @@ SIDES = st.integers(1, 90)
 
 
 def wanting(background: str) -> TransferSettings:
-    return TransferSettings((Path("photo.jpg"),), Path("dance.mp4"), Path("out.mp4"), background=background)
+    return TransferSettings(
+        sources=(Path("photo.jpg"),), driving=Path("dance.mp4"), output=Path("out.mp4"), background=background
+    )
 
 
 @settings(max_examples=60, deadline=None)

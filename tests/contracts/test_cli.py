@@ -47,9 +47,10 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., RunRepo
 
     def install(job: Callable[..., RunReport]) -> None:
         fake = ModuleType("motionimit.pipeline")
-        fake.transfer = fake.fit = fake.personalize = job  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "motionimit.pipeline", fake)
-        monkeypatch.setattr(motionimit, "pipeline", fake, raising=False)
+        fake.transfer = fake.fit = fake.personalize = fake.view = fake.avatar = fake.swap = job  # type: ignore[attr-defined]
+        for name in ("pipeline", "jobs"):
+            monkeypatch.setitem(sys.modules, f"motionimit.{name}", fake)
+            monkeypatch.setattr(motionimit, name, fake, raising=False)
 
     return install
 
@@ -105,7 +106,7 @@ BAD_USAGE = {
     "no such command": ["transform"],
     "no such option": ["transfer", "photo.jpg", "dance.mp4", "--speed", "2"],
     "one path": ["transfer", "photo.jpg"],
-    "two photos": ["transfer", "photo.jpg", "photo.jpg", "dance.mp4"],
+    "a photo twice": ["transfer", "photo.jpg", "photo.jpg", "dance.mp4"],
     "size too small": ["transfer", "photo.jpg", "dance.mp4", "--size", "255"],
     "size too big": ["transfer", "photo.jpg", "dance.mp4", "--size", "1025"],
     "size no number": ["transfer", "photo.jpg", "dance.mp4", "--size", "big"],
@@ -117,6 +118,12 @@ BAD_USAGE = {
     "duration": ["transfer", "photo.jpg", "dance.mp4", "--duration", "0"],
     "max-frames": ["transfer", "photo.jpg", "dance.mp4", "--max-frames", "0"],
     "person": ["transfer", "photo.jpg", "dance.mp4", "--person", "0"],
+    "person nowhere": ["transfer", "photo.jpg", "dance.mp4", "--person", "120%,50%"],
+    "fit somebody": ["fit", "dance.mp4", "--person", "somebody"],
+    "people start": ["doctor", "--people", "dance.mp4", "--start", "-1"],
+    "people output kind": ["doctor", "--people", "dance.mp4", "-o", "people.jpg"],
+    "people onto the file": ["doctor", "--people", "photo.png", "-o", "photo.png"],
+    "people of nothing": ["doctor", "-o", "people.png"],
     "seed": ["transfer", "photo.jpg", "dance.mp4", "--seed", "-1"],
     "colour": ["transfer", "photo.jpg", "dance.mp4", "--background", "#12345"],
     "output kind": ["transfer", "photo.jpg", "dance.mp4", "-o", "out.avi"],
@@ -180,6 +187,8 @@ BAD_INPUT = {
     "fit: no mesh folder": (["fit", "dance.mp4", "--mesh", "nowhere/b.glb"], "nowhere"),
     "personalize: no photo": (["personalize", "photo.jpg", "nobody.jpg"], "nobody.jpg"),
     "personalize: no output folder": (["personalize", "photo.jpg", "-o", "nowhere/p.safetensors"], "nowhere"),
+    "people: no file": (["doctor", "--people", "nothing.mp4"], "nothing.mp4"),
+    "people: no output folder": (["doctor", "--people", "dance.mp4", "-o", "nowhere/p.png"], "nowhere"),
     "sheet: no result": (["sheet", "photo.jpg", "dance.mp4", "nothing.mp4"], "nothing.mp4"),
 }
 
@@ -259,7 +268,7 @@ def test_signals_run_the_cleanup(number: signal.Signals, code: int, inputs: Path
         "        print('working', flush=True); time.sleep(30)\n"
         "    finally:\n"
         "        half.unlink()\n"
-        "motionimit.pipeline = types.SimpleNamespace(transfer=job)\n"
+        "motionimit.pipeline = sys.modules['motionimit.pipeline'] = types.SimpleNamespace(transfer=job)\n"
         "from motionimit_cli.main import main\n"
         "sys.exit(main(['transfer', 'photo.jpg', 'dance.mp4']))\n"
     )
@@ -297,7 +306,7 @@ def test_transfer_hands_over_what_was_asked_for(inputs: Path, pipeline) -> None:
     assert settings.output == Path("photo_dance.mp4")
     assert (settings.size_px, settings.camera, settings.background_kind) == (640, "copy", "file")
     assert (settings.start_s, settings.duration_s, settings.max_frames) == (1.5, 2.0, 9)
-    assert (settings.person, settings.seed, settings.side_by_side, settings.alpha) == (2, 7, True, False)
+    assert (settings.person, settings.seed, settings.side_by_side, settings.alpha) == ("2", 7, True, False)
 
 
 def test_what_generates_is_handed_over_and_told(inputs: Path, capsys: pytest.CaptureFixture[str], pipeline) -> None:
@@ -311,13 +320,14 @@ def test_what_generates_is_handed_over_and_told(inputs: Path, capsys: pytest.Cap
         return result
 
     pipeline(job)
-    (inputs / "mine.safetensors").write_bytes(b"x")
+    for name in ("mine.safetensors", "other.jpg"):
+        (inputs / name).write_bytes(b"x")
     options = ["--generator", "attlwb", "--weights", "mine.safetensors", "--report", "r.json"]
     assert main(["transfer", "photo.jpg", "dance.mp4", *options, "--personalize", "9"]) == 0
-    assert main(["personalize", "photo.jpg", "dance.mp4", "--steps", "7", "--size", "640", "--weights", "mine.safetensors"]) == 0
+    assert main(["personalize", "photo.jpg", "other.jpg", "--steps", "7", "--size", "640", "--weights", "mine.safetensors"]) == 0
     transfer, personalize = seen
     assert (transfer.generator, transfer.weights, transfer.personalize) == ("attlwb", Path("mine.safetensors"), 9)
-    assert personalize.sources == (Path("photo.jpg"), Path("dance.mp4"))
+    assert personalize.sources == (Path("photo.jpg"), Path("other.jpg"))
     assert (personalize.output, personalize.steps, personalize.size_px) == (Path("person.safetensors"), 7, 640)
     assert "20.0 % lower (step 8 of 9)" in capsys.readouterr().err
     told = json.loads((inputs / "r.json").read_text())["generator"]
@@ -367,7 +377,7 @@ def test_on_a_terminal_each_stage_has_a_bar_with_rate_and_time_left(inputs: Path
         "    for i in range(6):\n"
         "        progress('landmarks', 10 * i, 100); time.sleep(0.15)\n"
         "    return RunReport(frames=100, output=settings.output)\n"
-        "motionimit.pipeline = types.SimpleNamespace(transfer=job)\n"
+        "motionimit.pipeline = sys.modules['motionimit.pipeline'] = types.SimpleNamespace(transfer=job)\n"
         "from motionimit_cli.main import main\n"
         "sys.exit(main(['transfer', 'photo.jpg', 'dance.mp4', *sys.argv[1:]]))\n"
     )
@@ -404,7 +414,7 @@ def test_native_noise_is_swallowed_unless_debug(inputs: Path) -> None:
         "import os, sys, types, motionimit\n"
         "def job(settings, progress=None):\n"
         "    os.write(2, b'W0000 noise from C++\\n'); print('from python', file=sys.stderr); raise SystemExit(0)\n"
-        "motionimit.pipeline = types.SimpleNamespace(transfer=job)\n"
+        "motionimit.pipeline = sys.modules['motionimit.pipeline'] = types.SimpleNamespace(transfer=job)\n"
         "from motionimit_cli.main import main\n"
         "sys.exit(main(['transfer', 'photo.jpg', 'dance.mp4', *sys.argv[1:]]))\n"
     )

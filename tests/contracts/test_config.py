@@ -84,7 +84,7 @@ def test_weights_and_personalisation_need_the_learned_generator(settings: Transf
             replace(settings, generator="warp", **wrong)
     with pytest.raises(BadUsage, match="--personalize must be between 1 and"):
         replace(settings, generator="attlwb", personalize=0)
-    with pytest.raises(BadUsage, match="at least one photo"):
+    with pytest.raises(BadUsage, match="1 to 8 photos"):
         PersonalizeRequest(sources=(), output=Path("p.safetensors"))
 
 

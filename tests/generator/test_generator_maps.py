@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from generator_people import avatar, model
+from generator_people import model, portrait
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +19,7 @@ from motionimit.geometry.grid import grid_from_pixels, sample
 @cache
 def still():
     """The avatar drawn in its own pose, its maps, and the photo's."""
-    a = avatar()
+    a = portrait()
     maps, scale = source_maps(a, model())
     transforms = model().joint_transforms(a.params.rotations, model().rest_joints(a.params.betas), a.params.translation_m)[0]
     drawn = Renderer(a.surface, a.layers, a.params.camera.size_px, a.known).render(transforms, a.params.camera)
@@ -91,7 +91,7 @@ def test_a_crop_is_the_frame_moved(left, top, width, height):
 
 def test_two_photos_are_mixed_by_what_each_saw():
     source, _, drawn, box, (_, transforms, scale) = still()
-    a = avatar()
+    a = portrait()
     blind = Warped(drawn.rgba * torch.tensor([0.0, 0, 0, 1]), drawn.source_px, torch.zeros_like(drawn.confidence))
     mapper = TargetMapper([a, a], [scale, scale], model(), "cpu")
     both = mapper.maps([blind, drawn], transforms, a.params.camera, box)
@@ -105,15 +105,15 @@ def test_two_photos_are_mixed_by_what_each_saw():
 
 
 def test_stretched_texture_has_little_confidence():
-    from motionimit.generator.maps import _density
+    from motionimit.flow.fusion import density
 
     x = torch.arange(32.0).repeat(32, 1)
     y = x.T
     full, stretched, torn = torch.stack((x, y)), torch.stack((x, y * 0.1)), torch.stack((x, y))
     torn[0, :, 16:] += 100
-    assert float(_density(full)[0, 4:-4, 4:-4].min()) == 1
-    assert float(_density(stretched)[0, 4:-4, 4:-4].max()) == pytest.approx(0.1 / 0.7, abs=1e-3)
-    assert float(_density(torn)[0, 8, 16]) == 0.5, "a seam is no stretch"
+    assert float(density(full)[0, 4:-4, 4:-4].min()) == 1
+    assert float(density(stretched)[0, 4:-4, 4:-4].max()) == pytest.approx(0.1 / 0.7, abs=1e-3)
+    assert float(density(torn)[0, 8, 16]) == 0.5, "a seam is no stretch"
 
 
 def test_maps_check_their_axes_and_move_together():

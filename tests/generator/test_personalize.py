@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from generator_people import SIZE, avatar, generator, model, person
+from generator_people import SIZE, generator, model, person, portrait
 
 from motionimit.errors import BadInput
 from motionimit.generator import personalize as module
@@ -37,16 +37,16 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @cache
 def own() -> Pair:
-    return own_pair(avatar(), model())
+    return own_pair(portrait(), model())
 
 
 @cache
 def reposed(seed: int) -> Pair:
-    return reposed_pair(avatar(), model(), np.random.default_rng(seed))
+    return reposed_pair(portrait(), model(), np.random.default_rng(seed))
 
 
 def tuned(start: Generator, seed: int = 0, steps: int = STEPS, progress: Progress | None = None) -> PersonalWeights:
-    return personalize([PHOTO], [avatar()], model(), start, steps, seed, progress)
+    return personalize([PHOTO], [portrait()], model(), start, steps, seed, progress)
 
 
 def random(seed: int = 0) -> torch.Generator:
@@ -63,7 +63,7 @@ def test_the_truth_lies_where_drawing_the_photo_puts_it() -> None:
 
 
 def test_the_truth_is_the_photo() -> None:
-    rgba = true_rgba(avatar(), model())
+    rgba = true_rgba(portrait(), model())
     assert rgba.shape == (4, SIZE[1], SIZE[0])
     solid = (torch.from_numpy(person().matte) > 0.99) & (rgba[3] > 0.99)
     off = (rgba[:3].permute(1, 2, 0) - torch.from_numpy(person().rgb))[solid].abs().mean()
@@ -74,9 +74,9 @@ def test_the_truth_is_the_photo() -> None:
 def test_random_poses_stay_in_the_picture_and_differ() -> None:
     numbers = np.random.default_rng(0)
     for _ in range(5):
-        params = random_pose(avatar().params, model(), numbers)
+        params = random_pose(portrait().params, model(), numbers)
         turn = torch.arccos(
-            ((params.rotations @ avatar().params.rotations.mT).diagonal(dim1=-2, dim2=-1).sum(-1) - 1).clamp(-2, 2) / 2
+            ((params.rotations @ portrait().params.rotations.mT).diagonal(dim1=-2, dim2=-1).sum(-1) - 1).clamp(-2, 2) / 2
         )
         assert torch.rad2deg(turn).max() > 10
         eye = params.rotations @ params.rotations.mT
@@ -165,14 +165,14 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 def test_personal_weights_come_back_for_their_photo_and_for_no_other(tmp_path: Path) -> None:
     file = tmp_path / "anna.safetensors"
     start = Chosen(generator(False), "small", "0" * 64, {"trained_on": "a test", "format": "old", "config": {}})
-    done = start.tuned([PHOTO], [avatar()], model(), 2, 0, lambda *_: None)
+    done = start.tuned([PHOTO], [portrait()], model(), 2, 0, lambda *_: None)
     done.save(file)
-    back = chosen_generator("attlwb", file, [PHOTO], CPU)
+    back = chosen_generator("attlwb", file, {PHOTO.sha256: PHOTO.path}, CPU)
     assert back is not None
     assert back.meta["personal"]["photos"] == ["a" * 64] and back.meta["trained_on"] == "a test"
     assert back.facts()["personal"] == done.facts()["personal"]
     for name, tensor in load_generator(file).state_dict().items():
         assert (tensor == done.generator.state_dict()[name]).all(), name
     with pytest.raises(BadInput) as error:
-        chosen_generator("attlwb", file, [Photo(Path("carl.png"), PHOTO.rgb, None, "c" * 64)], CPU)
+        chosen_generator("attlwb", file, {"c" * 64: Path("carl.png")}, CPU)
     assert re.search(r"aaaaaaaa\b.*cccccccc\b", str(error.value)), error.value

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from generator_people import SIZE, avatar, generator, model, person
+from generator_people import SIZE, avatar, generator, model, portrait
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from motionimit.compositing.place import over
 from motionimit.compositing.stream import Stage, draw
-from motionimit.config import TransferSettings
 from motionimit.errors import BadInput, MissingModel
 from motionimit.flow.transfer import Renderer
 from motionimit.generator import chosen as chosen_module
@@ -27,7 +26,7 @@ from motionimit.generator.maps import Box
 from motionimit.generator.model import State
 from motionimit.generator.refine import CELL_PX, Memory, Refiner, moved_state, pasted
 from motionimit.runtime import StageClock
-from motionimit.types import Frame, Photo
+from motionimit.types import Frame
 from motionimit.weights import save_generator
 
 FRAMES = 7
@@ -35,24 +34,22 @@ FRAMES = 7
 
 @cache
 def refiner(paints: bool) -> Refiner:
-    return Refiner.of(generator(paints), [avatar()], model(), torch.device("cpu"))
+    return Refiner.of(generator(paints), [portrait()], model(), torch.device("cpu"))
 
 
 def transforms(frames: int = FRAMES, step_m: float = 0.06, begin_m: float = 0.0) -> torch.Tensor:
     """The photo's pose on its way to the right [T, 24, 4, 4]."""
-    params = avatar().params
+    params = portrait().params
     still = model().joint_transforms(params.rotations, model().rest_joints(params.betas), params.translation_m)
     out = still.repeat(frames, 1, 1, 1)
     out[:, :, 0, 3] += begin_m + step_m * torch.arange(frames)[:, None]
     return out
 
 
-def stage(paints: bool | None, cuts: tuple[int, ...] = (), output: str = "o.mp4", **options: Any) -> Stage:
+def stage(paints: bool | None, **options: Any) -> Stage:
     """`paints` None: the geometric core alone."""
-    wanted = TransferSettings((Path("p.jpg"),), Path("d.mp4"), Path(output), **options)
     chosen = None if paints is None else refiner(paints)
-    camera, backdrop = avatar().params.camera, avatar().background
-    return Stage(avatar(), camera, backdrop, person().rgb8, wanted, torch.device("cpu"), False, chosen, cuts)
+    return Stage(avatar(), portrait().params.camera, portrait().background, torch.device("cpu"), refiner=chosen, **options)
 
 
 def film(
@@ -68,12 +65,12 @@ def difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def test_the_geometric_core_alone_is_exactly_renderer_and_backdrop() -> None:
     poses = transforms()
-    renderer = Renderer(avatar().surface, avatar().layers, SIZE)
-    direct = [over(renderer.render(pose, avatar().params.camera).rgba, avatar().background) for pose in poses]
+    renderer = Renderer(portrait().surface, portrait().layers, SIZE)
+    direct = [over(renderer.render(pose, portrait().params.camera).rgba, portrait().background) for pose in poses]
     assert (film(stage(None), poses) == np.stack(direct)).all()
 
 
-@pytest.mark.parametrize("options", [{}, {"alpha": True, "output": "o.mov"}, {"background": "driving"}, {"side_by_side": True}])
+@pytest.mark.parametrize("options", [{}, {"alpha": True}, {"before_driver": True}, {"side_by_side": True}])
 def test_an_untrained_generator_changes_nothing(options: dict[str, Any]) -> None:
     def driver() -> Iterator[Frame]:
         return (Frame(i, i / 25, np.full((40, 60, 3), 20 * i, np.uint8)) for i in range(FRAMES))
@@ -88,7 +85,7 @@ def test_an_untrained_generator_changes_nothing(options: dict[str, Any]) -> None
 
 
 def test_only_the_crop_is_painted_on() -> None:
-    drawn = refiner(True).prepare(rendered(), transforms(1)[0], avatar().params.camera)
+    drawn = refiner(True).prepare([rendered()], transforms(1)[0], portrait().params.camera)
     out, memory = refiner(True).refine(drawn, None)
     box = drawn.box
     assert box is not None and memory is not None and memory.box == box
@@ -102,14 +99,14 @@ def test_only_the_crop_is_painted_on() -> None:
 
 
 def rendered(pose: torch.Tensor | None = None) -> Any:
-    renderer = Renderer(avatar().surface, avatar().layers, SIZE, avatar().known)
-    return renderer.render(transforms(1)[0] if pose is None else pose, avatar().params.camera)
+    renderer = Renderer(portrait().surface, portrait().layers, SIZE, portrait().known)
+    return renderer.render(transforms(1)[0] if pose is None else pose, portrait().params.camera)
 
 
 def test_what_is_prepared_survives_the_next_rendering() -> None:
-    renderer, camera = Renderer(avatar().surface, avatar().layers, SIZE, avatar().known), avatar().params.camera
+    renderer, camera = Renderer(portrait().surface, portrait().layers, SIZE, portrait().known), portrait().params.camera
     here, there = transforms(2, 0.4)
-    drawn = refiner(True).prepare(renderer.render(here, camera), here, camera)
+    drawn = refiner(True).prepare([renderer.render(here, camera)], here, camera)
     assert drawn.maps is not None
     before = [drawn.rgba.clone(), drawn.maps.rgba.clone(), drawn.maps.source_px.clone(), drawn.maps.seen.clone()]
     renderer.render(there, camera)
@@ -122,7 +119,7 @@ def test_a_person_may_leave_the_picture_and_come_back() -> None:
     poses = torch.cat((transforms(6, 0.5), transforms(2, 0.0)))
     clock = StageClock()
     frames = film(stage(True), poses, clock=clock)
-    wall = (avatar().background * 255 + 0.5).to(torch.uint8).numpy()
+    wall = (portrait().background * 255 + 0.5).to(torch.uint8).numpy()
     assert (frames[4] == wall).all() and (frames[5] == wall).all(), "somebody was painted into an empty picture"
     assert (frames[1] != wall).any() and (frames[6] != wall).any()
     assert (frames[6] == frames[0]).all(), "who comes back is seen for the first time"
@@ -177,8 +174,8 @@ def test_pasting_keeps_what_lies_outside(box: Box) -> None:
     assert (frame == 0.25).all(), "the frame given was changed"
 
 
-def photo(name: str, digest: str) -> Photo:
-    return Photo(Path(name), np.zeros((2, 2, 3), np.uint8), None, digest * 64)
+def photo(name: str, digest: str) -> dict[str, Path]:
+    return {digest * 64: Path(name)}
 
 
 CPU = torch.device("cpu")
@@ -187,14 +184,14 @@ CPU = torch.device("cpu")
 def test_weights_are_found_or_missed_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chosen_module, "shipped", lambda size: None)
     monkeypatch.setattr("motionimit.weights.shipped", lambda size: None)
-    assert chosen_generator("warp", None, [], CPU) is None
-    assert chosen_generator("auto", None, [], CPU) is None, "without weights 'auto' is the geometric core"
+    assert chosen_generator("warp", None, {}, CPU) is None
+    assert chosen_generator("auto", None, {}, CPU) is None, "without weights 'auto' is the geometric core"
     with pytest.raises(MissingModel, match=r"[Nn]o weights"):
-        chosen_generator("attlwb", None, [], CPU)
+        chosen_generator("attlwb", None, {}, CPU)
     file = tmp_path / "mine.safetensors"
     save_generator(file, generator(True), {"trained_on": "a test", "steps": 5, "seed": 1})
     for name in ("attlwb", "auto"):
-        found = chosen_generator(name, file, [photo("a.jpg", "a")], CPU)
+        found = chosen_generator(name, file, photo("a.jpg", "a"), CPU)
         assert found is not None
         facts = found.facts()
         assert (facts["name"], facts["weights"], facts["steps"], facts["trained_on"]) == ("attlwb", str(file), 5, "a test")
@@ -206,18 +203,18 @@ def test_foreign_files_are_refused(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "x.safetensors"
     file.write_bytes(content)
     with pytest.raises(BadInput, match=r"x\.safetensors"):
-        chosen_generator("attlwb", file, [], CPU)
+        chosen_generator("attlwb", file, {}, CPU)
     with pytest.raises(MissingModel, match=r"nowhere\.safetensors"):
-        chosen_generator("attlwb", tmp_path / "nowhere.safetensors", [], CPU)
+        chosen_generator("attlwb", tmp_path / "nowhere.safetensors", {}, CPU)
 
 
 def test_personal_weights_serve_their_own_photos_only() -> None:
     meta = {"personal": {"photos": ["a" * 64, "b" * 64]}}
-    check_bound(meta, [photo("anna.jpg", "a")], Path("anna.safetensors"))
-    check_bound({}, [photo("carl.jpg", "c")], Path("shipped.safetensors"))
+    check_bound(meta, photo("anna.jpg", "a"), Path("anna.safetensors"))
+    check_bound({}, photo("carl.jpg", "c"), Path("shipped.safetensors"))
     with pytest.raises(BadInput, match=r"'anna.safetensors' .*aaaaaaaa.*'carl.jpg'.*cccccccc.*motionimit personalize") as error:
-        check_bound(meta, [photo("carl.jpg", "c")], Path("anna.safetensors"))
+        check_bound(meta, photo("carl.jpg", "c"), Path("anna.safetensors"))
     assert str(error.value).count("\n") == 0
     for damaged in ("x", {"photos": []}, {"photos": [1]}, {}):
         with pytest.raises(BadInput, match="which photos"):
-            check_bound({"personal": damaged}, [photo("anna.jpg", "a")], Path("anna.safetensors"))
+            check_bound({"personal": damaged}, photo("anna.jpg", "a"), Path("anna.safetensors"))

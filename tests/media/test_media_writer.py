@@ -126,6 +126,23 @@ def test_sound_that_begins_late_stays_late(tmp_path: Path) -> None:
         assert np.abs(clicks_s[:3] - [0.3, 0.8, 1.3]).max() <= 0.002, f"{suffix}: clicks at {clicks_s}"
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
+@pytest.mark.parametrize("source", ["aac", "opus"])
+def test_sound_waits_in_a_pause_and_goes_on(tmp_path: Path, sources: dict[str, Path], source: str, suffix: str) -> None:
+    path, pause_s = tmp_path / f"o.{suffix}", (Fraction(3, 5), Fraction(4, 5))
+    assert write(path, 80, audio_from=sources[source], start_s=1.0, pause_s=pause_s) == []
+    codec, _, first_s, clicks_s = heard(path)
+    expected = np.array([0, 0.5, 1.8, 2.3, 2.8])
+    assert len(clicks_s) == len(expected), f"clicks at {clicks_s}"
+    worst_ms = np.abs(clicks_s - expected).max() * 1000
+    assert worst_ms <= 1.5 and first_s <= 0.001, f"clicks are up to {worst_ms:.2f} ms off in {codec}"
+
+
+def test_a_pause_after_the_end_of_the_sound_changes_nothing(tmp_path: Path, sources: dict[str, Path]) -> None:
+    write(tmp_path / "o.mp4", 25, audio_from=sources["aac"], pause_s=(Fraction(30), Fraction(1)))
+    assert np.abs(heard(tmp_path / "o.mp4")[3] - [0, 0.5]).max() <= 0.001
+
+
 def test_sound_ends_with_duration_or_is_absent(tmp_path: Path, sources: dict[str, Path]) -> None:
     write(tmp_path / "o.webm", 50, audio_from=sources["aac"], duration_s=1.0)
     assert abs(heard(tmp_path / "o.webm")[1] - 48000) <= 960

@@ -21,6 +21,7 @@ from motionimit.pose.photo import track_photo
 from motionimit.pose.roi import Roi
 from motionimit.pose.tracking import track_person
 from motionimit.types import Frame, Photo
+from motionimit.values import PersonChoice
 
 
 def _landscape() -> np.ndarray:
@@ -125,7 +126,7 @@ def test_six_people_on_a_beach(real_material: Path, mediapipe_detector: MediaPip
     small = cv2.resize(photo.rgb, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
     assert len(find_people(small, mediapipe_detector)) == 6
     with pytest.raises(BadInput, match="Person 7 was asked for but 6 people were found"):
-        track_photo(Photo(photo.path, small, None, ""), mediapipe_detector, person=6)
+        track_photo(Photo(photo.path, small, None, ""), mediapipe_detector, person=PersonChoice(number=7))
 
 
 @pytest.mark.parametrize("pattern", ["physio_motion_tr_309*", "awkward_physio_motion_tr_310*"])

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripted import BLUE, GREEN, RED, ScriptedDetector, frame, skeleton
+from scripted import BLUE, GREEN, HEIGHT, RED, WIDTH, ScriptedDetector, frame, skeleton
 
 from motionimit.errors import BadInput
+from motionimit.pose.choice import choose
 from motionimit.pose.detector import Detection
-from motionimit.pose.people import choose, find_people, plausibility
+from motionimit.pose.people import find_people, plausibility
 from motionimit.pose.photo import _bones, _unturned, track_photo
 from motionimit.pose.roi import Roi
 from motionimit.types import Photo
+from motionimit.values import parse_person
 
 
 def test_people_come_left_to_right_each_once() -> None:
@@ -28,12 +30,11 @@ def test_boxes_hold_the_people_and_stay_in_the_frame() -> None:
 
 def test_choose_refuses_nobody_and_numbers_out_of_range() -> None:
     people = find_people(frame([(RED, 100, 40)]), ScriptedDetector())
-    with pytest.raises(BadInput, match="^No person was found in a.jpg"):
-        choose([], None, "a.jpg")
-    with pytest.raises(BadInput, match="only 1 person was found in a.jpg"):
-        choose(people, 1, "a.jpg")
-    with pytest.raises(BadInput, match="Person 0 was asked for"):
-        choose(people, -1, "a.jpg")
+    for choice in map(parse_person, (None, 1, "left", "0.2,0.2")):
+        with pytest.raises(BadInput, match="^No person was found in a.jpg"):
+            choose([], choice, (WIDTH, HEIGHT), "a.jpg")
+    with pytest.raises(BadInput, match="Person 2 was asked for but only 1 person was found in a.jpg.*doctor --people FILE"):
+        choose(people, parse_person(2), (WIDTH, HEIGHT), "a.jpg")
 
 
 def test_a_collapsed_skeleton_is_implausible() -> None:

@@ -7,6 +7,7 @@ from scripted import BLUE, FPS, GREEN, HEIGHT, RED, WIDTH, ScriptedDetector, cen
 
 from motionimit.errors import BadInput
 from motionimit.pose.tracking import track_person
+from motionimit.values import PersonChoice
 
 
 def _walk(count: int, start: float = 100, step: float = 2) -> list[np.ndarray]:
@@ -120,7 +121,7 @@ def test_identity_survives_a_crossing(front: str, count: int, person: int) -> No
         left, right = (RED, 70 + 180 * t / (count - 1), 40.0), (BLUE, 250 - 180 * t / (count - 1), 40.0)
         mine, other = (left, right) if person == 0 else (right, left)
         images.append(frame([other, mine] if front == "mine" else [mine, other], noise=t))
-    track = track_person(clip(images), FPS, ScriptedDetector(), person=person)
+    track = track_person(clip(images), FPS, ScriptedDetector(), person=PersonChoice(number=person + 1))
     end = centre_x(track)[-1]
     wanted = 250 if person == 0 else 70
     assert abs(end - wanted) < 5, f"ends at x = {end:.0f}, the followed person is at {wanted}"
@@ -132,13 +133,13 @@ def test_the_largest_is_chosen_unless_a_number_is_given() -> None:
         big = frame([(RED, 200, 30)], tall=180, noise=t)
         rgb[:, 140:] = big[:, 140:]
     assert abs(centre_x(track_person(clip(images), FPS, ScriptedDetector()))[0] - 200) < 3
-    assert abs(centre_x(track_person(clip(images), FPS, ScriptedDetector(), person=0))[0] - 60) < 3
+    assert abs(centre_x(track_person(clip(images), FPS, ScriptedDetector(), person=PersonChoice(number=1)))[0] - 60) < 3
 
 
 def test_too_few_people_says_how_many_there_are() -> None:
     images = [frame([(RED, 70, 40), (GREEN, 240, 40)], noise=t) for t in range(40)]
     with pytest.raises(BadInput, match=r"^Person 3 was asked for but 2 people were found in dance\.mp4"):
-        track_person(clip(images), FPS, ScriptedDetector(), person=2, where="dance.mp4")
+        track_person(clip(images), FPS, ScriptedDetector(), person=PersonChoice(number=3), where="dance.mp4")
 
 
 def test_nobody_says_so() -> None:

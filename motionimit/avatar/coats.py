@@ -1,0 +1,111 @@
+"""Coats: the bare body painted as skin or cloth, for what no shell shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+
+from ..body.parts import Part
+from ..flow.surface import Surface
+from .fill import nearest_index
+from .garments import Garment
+from .wearing import ARM_RANK, RANK, STEP_M, Wearer, completed, field, heights, part_of, screen_uv
+
+UNDER_M = 0.025  # a garment's coat lies this far under its shells
+SKIN_UNDER_M = 0.018  # bare skin lies this far under skin that the photo shows
+COAT_CONFIDENCE = 0.1
+SPREAD = 2  # rings of faces by which bare skin runs on under what is beside it
+WAIST = 0.17  # height to which trousers reach whose top a shirt hid
+TUCKED = 0.05  # a garment whose border with the upper lies higher shows its own waistband
+HEM_LOW = -0.35  # depth to which an upper runs on under the lower garment
+
+
+def skin_coat(person: Wearer, bare: np.ndarray, first_layer: int) -> Surface:
+    """Faces round the bare vertices [V] bool, on layers `first_layer + part`."""
+    under, faces = person.underlay, person.model.faces.numpy()
+    grown = bare.copy()
+    for _ in range(SPREAD):
+        grown[faces[grown[faces].any(1)]] = True
+    chosen = grown[faces].any(1)
+    part = person.model.part_of_face.numpy()
+    arm = np.isin(part, (Part.LEFT_ARM, Part.RIGHT_ARM))
+    rank = np.where(arm, ARM_RANK[Garment.SKIN], RANK[Garment.SKIN])
+    return _coat(person, under, chosen, screen_uv(person), first_layer + part, SKIN_UNDER_M - STEP_M * rank)
+
+
+def garment_coat(person: Wearer, clothes: Wearer, covered: np.ndarray, mask: np.ndarray, garment: Garment) -> Surface:
+    """Faces whose vertices are all covered [V] bool by a garment of which `mask` [L, h, w] holds the opaque texels."""
+    chosen = covered[person.model.faces.numpy()].all(1)
+    part = person.model.part_of_face.numpy()
+    arm = np.isin(part, (Part.LEFT_ARM, Part.RIGHT_ARM))
+    rank = np.where(arm, ARM_RANK.get(garment, RANK[garment]), RANK[garment])
+    uv = _snapped(clothes, mask)
+    return _coat(person, person.underlay, chosen, uv, part, UNDER_M - STEP_M * rank)
+
+
+def _coat(
+    person: Wearer, under: Surface, chosen: np.ndarray, uv: torch.Tensor, layer: np.ndarray, bias_m: np.ndarray
+) -> Surface:
+    count = len(chosen)
+    painted = replace(
+        under,
+        uv_px=uv.contiguous(),
+        layer=torch.from_numpy(layer.astype(np.int32)),
+        bias_m=torch.from_numpy(np.broadcast_to(bias_m, (count,)).astype(np.float32)),
+        confidence=torch.full((count,), COAT_CONFIDENCE),
+    )
+    return part_of(painted, chosen)
+
+
+def _snapped(wearer: Wearer, mask: np.ndarray) -> torch.Tensor:
+    """[V, 2] the nearest opaque texel of the vertex's own part."""
+    uv, part = screen_uv(wearer).numpy().copy(), wearer.model.part_of_vertex.numpy()
+    height, width = mask.shape[1:]
+    column, row = np.clip(uv[:, 0], 0, width - 1).astype(int), np.clip(uv[:, 1], 0, height - 1).astype(int)
+    for p in Part:
+        if mask[p].any():
+            index, distance = nearest_index(mask[p])
+            moved = (part == p) & (distance[row, column] > 0)
+            y, x = np.divmod(index[row[moved], column[moved]], width)
+            uv[moved] = np.stack((x, y), 1) + 0.5
+    return torch.from_numpy(uv.astype(np.float32))
+
+
+def tucked_upper(person: Wearer, source: Wearer, layer: int) -> tuple[np.ndarray, Surface]:
+    """The upper garment run on under the lower one: its texture [h, w, 4] and the trunk's faces that carry it."""
+    rgba = _run_on(source, Garment.UPPER)
+    height = heights(person)
+    between = (height > HEM_LOW) & (height < 0.5)
+    return rgba, _band(person, source, between, layer, SKIN_UNDER_M)
+
+
+def hidden_waist(person: Wearer, source: Wearer, layer: int) -> tuple[np.ndarray, Surface]:
+    """The lower garment run on to the waist where a shirt hid its top: its texture [h, w, 4] and the trunk's faces that carry it."""
+    rgba, height = _run_on(source, Garment.LOWER), heights(source)
+    trunk = (source.model.part_of_vertex.numpy() == Part.TRUNK) & (source.outfit.worn == Garment.LOWER)
+    border = float(np.percentile(height[trunk], 95)) if trunk.any() else WAIST
+    waist = border if border > TUCKED else WAIST
+    soft = 1.5 / (source.px_per_m() * 0.5)
+    rgba[..., 3] = np.clip((waist - field(source, Part.TRUNK, height)) / soft + 0.5, 0, 1)
+    return rgba, _band(person, source, heights(person) < waist + 0.1, layer, SKIN_UNDER_M - STEP_M)
+
+
+def _run_on(source: Wearer, garment: Garment) -> np.ndarray:
+    """[h, w, 4] float32 the trunk's layer with one garment's cloth all over it, opaque."""
+    rgba = source.portrait.layers[Part.TRUNK].numpy().astype(np.float32) / 255
+    seen = source.outfit.shown[Part.TRUNK] & (source.outfit.layers[Part.TRUNK] == garment) & (rgba[..., 3] > 0.98)
+    reach = max(2, round(0.015 * source.px_per_m()))
+    seen = cv2.erode(seen.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+    trunk = (source.body.parts[Part.TRUNK].front.face >= 0).numpy()
+    rgba[..., :3] = completed(rgba[..., :3], trunk | seen, seen)
+    rgba[..., 3] = 1
+    return rgba
+
+
+def _band(person: Wearer, source: Wearer, vertices: np.ndarray, layer: int, bias_m: float) -> Surface:
+    faces = person.model.faces.numpy()
+    chosen = vertices[faces].all(1) & (person.model.part_of_face.numpy() == Part.TRUNK)
+    return _coat(person, person.underlay, chosen, screen_uv(source), np.full(len(faces), layer), np.float32(bias_m))

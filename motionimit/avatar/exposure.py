@@ -1,0 +1,158 @@
+"""Exposure and white balance: the photos of one person brought to the light of the first, by what several of them show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..body.parts import Region
+from .build import Portrait
+
+COMPARABLE: dict[str, tuple[Region, ...]] = {
+    "trunk": (Region.CHEST,),
+    "hips": (Region.PELVIS,),
+    "upper arms": (Region.LEFT_UPPER_ARM, Region.RIGHT_UPPER_ARM),
+    "forearms": (Region.LEFT_FOREARM, Region.RIGHT_FOREARM),
+    "hands": (Region.LEFT_HAND, Region.RIGHT_HAND),
+    "thighs": (Region.LEFT_THIGH, Region.RIGHT_THIGH),
+    "shins": (Region.LEFT_SHIN, Region.RIGHT_SHIN),
+    "feet": (Region.LEFT_FOOT, Region.RIGHT_FOOT),
+}
+"""Regions that are one material from any side, left and right together. Face, scalp and neck are not: front shows skin, back hair."""
+
+SOLID = 0.95  # alpha
+INSIDE_PX = 2  # rims of regions are left out: mixed colours, and where the fit may be off
+SAMPLES = 64  # colours per region
+ENOUGH = 60  # pixels of a region
+DARK, BRIGHT = 0.012, 0.95  # linear light: below is noise, above is clipped
+LIGHT_WIDTH, TINT_WIDTH = 0.15, 0.05  # of the peak of log ratios: light varies with shading, tint hardly
+LIGHT_PRIOR, TINT_PRIOR = 0.4, 0.12  # sigmas of log gains
+MOST_LOG_LIGHT, MOST_LOG_TINT = np.log(2.0), np.log(1.25)
+STARTS = (-0.6, -0.3, 0.0, 0.3, 0.6)
+TURNS, STILL = 15, 1e-3
+ALIKE = 0.2  # least likeness of the colours in a common light, below which they say nothing of the light
+
+Look = dict[str, np.ndarray]
+"""The colours that a photo shows of each of `COMPARABLE`: [N, 3] natural logs of linear light, up to `SAMPLES`."""
+
+
+def exposure_gains(portraits: Sequence[Portrait]) -> list[np.ndarray]:
+    """Per photo the gain [3] (R, G, B in linear light) that brings it to the light of the first, whose own is 1.
+
+    Between two photos, the log ratios of all pairs of colours of one region pile up at the gain, because pairs of one material
+    agree and the others scatter; `log_gain` takes that peak. The gains are the least squares of all pairs of photos. 1 where too
+    little is comparable or the regions contradict each other (other clothes rather than other light).
+    """
+    looks = [look_of(p) for p in portraits]
+    normal, right = 1e-3 * np.eye(len(looks)), np.zeros((len(looks), 3))
+    for i, j in combinations(range(len(looks)), 2):
+        gain, alike = log_gain(looks[i], looks[j])
+        if alike < ALIKE:
+            continue
+        pair = np.zeros(len(looks))
+        pair[i], pair[j] = -1, 1
+        normal += alike * np.outer(pair, pair)
+        right += alike * pair[:, None] * gain
+    normal[0, 0] += 1e6
+    return [_sane(g) for g in np.linalg.solve(normal, right)]
+
+
+def look_of(portrait: Portrait) -> Look:
+    photo, regions = portrait.photo.numpy(), portrait.regions.numpy()
+    solid = photo[..., 3] >= SOLID * 255
+    color = _linear(photo[..., :3] / 255.0)
+    usable = solid & (color.max(-1) > DARK) & (color.max(-1) < BRIGHT)
+    out = {}
+    for name, members in COMPARABLE.items():
+        whole = (np.isin(regions, members) & solid).astype(np.uint8)
+        pixels = color[(cv2.erode(whole, np.ones((2 * INSIDE_PX + 1,) * 2, np.uint8)) > 0) & usable]
+        if len(pixels) >= ENOUGH:
+            some = np.linspace(0, len(pixels) - 1, SAMPLES).round().astype(int)
+            out[name] = np.log(np.maximum(pixels[some], DARK / 4))
+    return out
+
+
+def log_gain(first: Look, second: Look) -> tuple[np.ndarray, float]:
+    """Log of the gain [3] that takes the second photo's colours to the first's, and how alike they are then (`likeness`).
+
+    Mean shift over the log ratios from several starts; of the peaks, the one with the best density times prior.
+    """
+    shared = [name for name in COMPARABLE if name in first and name in second]
+    if not shared:
+        return np.zeros(3), 0.0
+    ratio = np.concatenate([(first[n][:, None] - second[n]).reshape(-1, 3) for n in shared])
+    light, tint = _split(ratio)
+    best, top = np.zeros(3), -np.inf
+    for start in STARTS:
+        at = np.full(3, start)
+        for _ in range(TURNS):
+            at_light, at_tint = _split(at)
+            near = _nearness(light - at_light, tint - at_tint)
+            before, at = at, (near @ ratio) / (near.sum() + 1e-9)
+            if np.abs(at - before).max() < STILL:
+                break
+        at_light, at_tint = _split(at)
+        score = np.log(near.mean() + 1e-12) - 0.5 * (at_light / LIGHT_PRIOR) ** 2 - 0.5 * (at_tint @ at_tint) / TINT_PRIOR**2
+        if score > top:
+            best, top = at, score
+    return best, likeness(first, second, best, shared)
+
+
+def likeness(first: Look, second: Look, gain_log: np.ndarray, names: Sequence[str]) -> float:
+    """0..1: the cosine between the two photos' densities of colour in the named regions, the second in the first's light."""
+    cross = sum(_overlap(first[n], second[n] + gain_log) for n in names)
+    own = sum(_overlap(first[n], first[n]) for n in names) * sum(_overlap(second[n], second[n]) for n in names)
+    return float(cross / np.sqrt(own)) if own else 0.0
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> float:
+    return float(_nearness(*_split(a[:, None] - b)).mean())
+
+
+def _split(log_color: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[.., 3] → light [..], the mean of the channels, and tint [.., 3], what is left."""
+    light = log_color.mean(-1)
+    return light, log_color - light[..., None]
+
+
+def _nearness(light: np.ndarray, tint: np.ndarray) -> np.ndarray:
+    return np.asarray(np.exp(-0.5 * ((light / LIGHT_WIDTH) ** 2 + np.square(tint / TINT_WIDTH).sum(-1))))
+
+
+def with_gain(portrait: Portrait, gain: np.ndarray) -> Portrait:
+    """The portrait in another light: its textures and its photo times `gain` [3] in linear light, clipped to white."""
+    if np.allclose(gain, 1, atol=1e-3):
+        return portrait
+    table = np.stack([_encoded(_linear(np.arange(256) / 255) * g) for g in gain], -1)
+    table = np.rint(table * 255).astype(np.uint8)
+    return replace(portrait, layers=_mapped(portrait.layers, table), photo=_mapped(portrait.photo, table))
+
+
+def _sane(log_gain: np.ndarray) -> np.ndarray:
+    light = np.clip(log_gain.mean(), -MOST_LOG_LIGHT, MOST_LOG_LIGHT)
+    tint = np.clip(log_gain - log_gain.mean(), -MOST_LOG_TINT, MOST_LOG_TINT)
+    return np.asarray(np.exp(light + tint))
+
+
+def _mapped(rgba: Tensor, table: np.ndarray) -> Tensor:
+    out = rgba.clone()
+    for channel in range(3):
+        out[..., channel] = torch.from_numpy(table[:, channel])[rgba[..., channel].long()]
+    return out
+
+
+def _linear(srgb: np.ndarray) -> np.ndarray:
+    """sRGB 0..1 → linear light."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def _encoded(linear: np.ndarray) -> np.ndarray:
+    """Linear light → sRGB 0..1, clipped."""
+    value = np.clip(linear, 0, 1)
+    return np.where(value <= 0.0031308, 12.92 * value, 1.055 * value ** (1 / 2.4) - 0.055)

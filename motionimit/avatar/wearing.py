@@ -1,0 +1,189 @@
+"""One person's portrait as something to take garments off or from: masked layers, shells by garment, fields on the bare body."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..body.model import BodyModel
+from ..body.parts import Part, Region
+from ..flow.surface import Surface
+from .build import Portrait
+from .fill import nearest_index, push_pull
+from .garments import Garment, Outfit
+from .inpaint import inpaint
+from .layers import HEAD_BACK, LAYER_COUNT, SKIRT
+from .posed import PosedBody
+from .skirt import lower_body
+
+STEP_M = 0.016  # more than what the renderer merges: one coat over another
+RANK = {Garment.SKIN: 0.0, Garment.SHOES: 0.5, Garment.LOWER: 1.0, Garment.UPPER: 2.0, Garment.HAIR: 3.0}
+ARM_RANK = {Garment.SKIN: 2.0, Garment.UPPER: 3.0}  # arms lie before the trunk, whatever both wear
+HEAD_RANK = 3.0  # face and hair before collars; the neck is skin like any other
+FEATHER_PX = 0.7
+CRUMB_SHARE = 0.05  # pieces smaller than this share of a layer's largest are mistakes of the parsing
+MANY_PX = 400  # holes in cloth larger than this are patched, smaller ones diffused
+
+
+@dataclass(frozen=True, slots=True)
+class Wearer:
+    """A portrait taken apart, with the rest meshes that matter."""
+
+    portrait: Portrait
+    outfit: Outfit
+    model: BodyModel
+
+    @property
+    def body(self) -> PosedBody:
+        return self.outfit.body
+
+    @property
+    def underlay(self) -> Surface:
+        """The bare body pulled inside the silhouette: the last vertices and faces of the portrait's surface."""
+        return part_of(self.portrait.surface, slice(-len(self.model.faces), None))
+
+    def px_per_m(self) -> float:
+        """Texture pixels per metre at the person's distance."""
+        return self.body.camera.focal_px / float(self.body.screen[:, 2].median())
+
+
+def part_of(surface: Surface, faces: slice | np.ndarray) -> Surface:
+    """Some faces of a surface with the vertices that they use."""
+    chosen = surface.faces[faces]
+    used, renumbered = torch.unique(chosen.long(), return_inverse=True)
+    return Surface(
+        rest_m=surface.rest_m[used],
+        bones=surface.bones[used],
+        weights=surface.weights[used],
+        uv_px=surface.uv_px[used],
+        faces=renumbered.to(torch.int32).reshape(-1, 3).contiguous(),
+        layer=surface.layer[faces].contiguous(),
+        bias_m=surface.bias_m[faces].contiguous(),
+        confidence=surface.confidence[faces].contiguous(),
+    )
+
+
+def labels_of(wearer: Wearer, taken: Collection[Garment]) -> np.ndarray:
+    """[L, h, w] the outfit's labels of all layers; hair that isn't taken gives way to the cloth or skin under it, off the head."""
+    out = wearer.outfit.layers.copy()
+    if Garment.HAIR in taken:
+        return out
+    for layer in range(LAYER_COUNT):
+        if layer in (Part.HEAD, HEAD_BACK):
+            continue
+        rest = (out[layer] >= 0) & (out[layer] != Garment.HAIR)
+        if rest.any() and (out[layer] == Garment.HAIR).any():
+            index, _ = nearest_index(rest)
+            out[layer] = np.where(out[layer] == Garment.HAIR, out[layer].reshape(-1)[index], out[layer])
+    return out
+
+
+def garment_layers(wearer: Wearer, taken: Collection[Garment]) -> tuple[np.ndarray, np.ndarray]:
+    """Layers [L, h, w, 4] uint8 that show only what is taken, completed under what isn't, and where the photo showed it [L, h, w]."""
+    portrait, labels = wearer.portrait, labels_of(wearer, taken)
+    rgba, known = portrait.layers.numpy().astype(np.float32) / 255, portrait.known.numpy().copy()
+    chosen = np.isin(labels, [int(g) for g in taken])
+    if Garment.LOWER in taken and Garment.SKIN not in taken:  # of clothes; what arms show of trousers is a slip of the fit
+        chosen[[Part.LEFT_ARM, Part.RIGHT_ARM]] &= labels[[Part.LEFT_ARM, Part.RIGHT_ARM]] != Garment.LOWER
+    for layer in range(len(rgba)):
+        other = (labels[layer] >= 0) & ~chosen[layer]
+        hidden = chosen[layer] & (wearer.outfit.layers[layer] != labels[layer])
+        if other.any() or hidden.any():
+            chosen[layer] &= ~_crumbs(chosen[layer])
+            other = (labels[layer] >= 0) & ~chosen[layer]
+            known[layer] &= ~hidden
+            rim = cv2.dilate((other | hidden).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+            seen = chosen[layer] & ~rim
+            if layer != HEAD_BACK:
+                seen &= wearer.outfit.shown[layer]
+            rgba[layer, ..., :3] = completed(rgba[layer, ..., :3], chosen[layer], seen)
+        rgba[layer, ..., 3] *= feathered(~other)
+        known[layer] &= chosen[layer]
+    return (rgba * 255 + 0.5).astype(np.uint8), known
+
+
+def completed(rgb: np.ndarray, wanted: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """rgb [h, w, 3] with what is wanted but not seen filled in from what is: patches in large holes, diffusion elsewhere."""
+    if not seen.any():
+        return rgb
+    holes = wanted & ~seen
+    core = cv2.erode(holes.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    filled = push_pull(rgb, seen.astype(np.float32))
+    if core.sum() > MANY_PX and seen.sum() > MANY_PX:
+        rows, columns = np.flatnonzero(wanted.any(1)), np.flatnonzero(wanted.any(0))
+        here = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        filled[here] = inpaint(filled[here], ~seen[here])
+    return np.where(seen[..., None], rgb, filled)
+
+
+def _crumbs(mask: np.ndarray) -> np.ndarray:
+    """[h, w] bool: pieces of a mask that are much smaller than its largest."""
+    _, number, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    area = stats[:, cv2.CC_STAT_AREA]
+    return mask & (area[number] < CRUMB_SHARE * area[1:].max(initial=0))
+
+
+def feathered(mask: np.ndarray) -> np.ndarray:
+    """[h, w] float32, 1 inside a mask, with a soft edge."""
+    return cv2.GaussianBlur(mask.astype(np.float32), (0, 0), FEATHER_PX)
+
+
+def shells(wearer: Wearer, alpha: np.ndarray) -> Surface:
+    """The shells' faces that touch visible texels (alpha [L, h, w] uint8), biased so that garments lie over each other in order."""
+    surface = part_of(wearer.portrait.surface, slice(0, len(wearer.portrait.surface.faces) - len(wearer.model.faces)))
+    height, width = alpha.shape[1:]
+    corners = surface.uv_px.numpy()[surface.faces.numpy()]
+    middle, layer = corners.mean(1), surface.layer.numpy()
+    at = np.concatenate((corners, middle[:, None]), 1)
+    column, row = (np.clip(at[..., k], 0, size - 1).astype(int) for k, size in ((0, width), (1, height)))
+    near = cv2.dilate(alpha.transpose(1, 2, 0), np.ones((5, 5), np.uint8)).transpose(2, 0, 1)
+    visible = (near[layer[:, None], row, column] > 4).any(1)
+    labels = wearer.outfit.layers[layer, row[:, 3], column[:, 3]]
+    regions = wearer.portrait.regions.numpy()[row[:, 3], column[:, 3]]
+    bias = -STEP_M * ranks(layer, labels, regions)
+    biased = replace(surface, bias_m=surface.bias_m + torch.from_numpy(bias).float())
+    return part_of(biased, visible)
+
+
+def ranks(layer: np.ndarray, labels: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """How many coats a face lies above bare skin, from its layer, `Garment` and `Region` (each [F])."""
+    out = np.zeros(len(labels))
+    for garment, rank in RANK.items():
+        out[labels == garment] = rank
+    arm = np.isin(layer, (Part.LEFT_ARM, Part.RIGHT_ARM))
+    for garment, rank in ARM_RANK.items():
+        out[arm & (labels == garment)] = rank
+    head = np.isin(layer, (Part.HEAD, HEAD_BACK)) & (labels == Garment.SKIN) & np.isin(regions, (Region.FACE, Region.SCALP))
+    out[head] = HEAD_RANK
+    return out
+
+
+def field(wearer: Wearer, layer: int, values: np.ndarray) -> np.ndarray:
+    """[h, w] a value per bare-body vertex [V], seen on the front of a layer's part alone and run on outside it."""
+    front = lower_body(wearer.body)[0] if layer == SKIRT else wearer.body.parts[_PART_OF_LAYER[layer]].front
+    covered = (front.face >= 0).numpy()
+    if not covered.any():
+        return np.zeros(covered.shape, np.float32)
+    index, _ = nearest_index(covered)
+    corner = wearer.model.faces[front.face.reshape(-1)[torch.from_numpy(index.reshape(-1))]].numpy()
+    bary = front.barycentric.reshape(-1, 3)[torch.from_numpy(index.reshape(-1))].numpy()
+    return (values[corner] * bary).sum(1).reshape(covered.shape).astype(np.float32)
+
+
+def screen_uv(wearer: Wearer) -> Tensor:
+    """[V, 2] where the bare body lies in the portrait's window."""
+    return wearer.body.screen[:, :2].float()
+
+
+def heights(wearer: Wearer) -> np.ndarray:
+    """[V] height on the rest body: 0 at the pelvis joint, 1 at the neck's."""
+    rest, joints = wearer.model.rest(wearer.portrait.params.betas)
+    return ((rest[:, 1] - joints[0, 1]) / (joints[12, 1] - joints[0, 1])).numpy()
+
+
+_PART_OF_LAYER = {int(p): p for p in Part} | {HEAD_BACK: Part.HEAD}

@@ -116,7 +116,7 @@ def posed(path: Path, clip: Path, run: Run, size_px: int) -> tuple[Avatar, torch
     """The photo's avatar, the clip's poses [T, 24, 4, 4] for it, and the camera of the output."""
     driver, avatar = recover(clip, run, 1), avatar_of([path], size_px, run)
     placed = retarget(avatar.params, driver.params, run.model, fps=float(driver.track.fps), cuts=driver.track.cuts)
-    return avatar, pipeline.transforms(placed, run), placed.camera
+    return avatar, run.model.transforms(placed), placed.camera
 
 
 def now(device: torch.device) -> float:

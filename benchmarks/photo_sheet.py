@@ -20,7 +20,6 @@ from motionimit.errors import MotionimitError
 from motionimit.flow.transfer import renderers
 from motionimit.media.image import write_png
 from motionimit.media.reader import VideoReader
-from motionimit.pipeline import transforms
 from motionimit.run import Run
 from motionimit.sources import avatar_of
 from motionimit.types import BodyParams, PersonTrack
@@ -70,7 +69,7 @@ def animate(path: Path, motions: list[Motion], run: Run, size_px: int) -> list[n
     (renderer,), out = renderers(avatar), [avatar.picture]
     for m in motions:
         placed = retarget(avatar.params, m.params, run.model, fps=float(m.track.fps), cuts=m.track.cuts)
-        bones = transforms(placed, run)
+        bones = run.model.transforms(placed)
         out += [over(renderer.render(bones[t], placed.camera).rgba, avatar.background) for t in m.shown]
     return out
 

@@ -12,7 +12,8 @@ from ..body.parts import Part
 from ..flow.surface import Surface
 from .fill import nearest_index
 from .garments import Garment
-from .wearing import ARM_RANK, RANK, STEP_M, Wearer, completed, field, heights, part_of, screen_uv
+from .places import heights
+from .wearing import ARM_RANK, RANK, STEP_M, Wearer, completed, field, part_of, screen_uv
 
 UNDER_M = 0.025  # a garment's coat lies this far under its shells
 SKIN_UNDER_M = 0.018  # bare skin lies this far under skin that the photo shows
@@ -77,20 +78,20 @@ def _snapped(wearer: Wearer, mask: np.ndarray) -> torch.Tensor:
 def tucked_upper(person: Wearer, source: Wearer, layer: int) -> tuple[np.ndarray, Surface]:
     """The upper garment run on under the lower one: its texture [h, w, 4] and the trunk's faces that carry it."""
     rgba = _run_on(source, Garment.UPPER)
-    height = heights(person)
+    height = heights(person.model, person.portrait.params.betas)
     between = (height > HEM_LOW) & (height < 0.5)
     return rgba, _band(person, source, between, layer, SKIN_UNDER_M)
 
 
 def hidden_waist(person: Wearer, source: Wearer, layer: int) -> tuple[np.ndarray, Surface]:
     """The lower garment run on to the waist where a shirt hid its top: its texture [h, w, 4] and the trunk's faces that carry it."""
-    rgba, height = _run_on(source, Garment.LOWER), heights(source)
+    rgba, height = _run_on(source, Garment.LOWER), heights(source.model, source.portrait.params.betas)
     trunk = (source.model.part_of_vertex.numpy() == Part.TRUNK) & (source.outfit.worn == Garment.LOWER)
     border = float(np.percentile(height[trunk], 95)) if trunk.any() else WAIST
     waist = border if border > TUCKED else WAIST
     soft = 1.5 / (source.px_per_m() * 0.5)
     rgba[..., 3] = np.clip((waist - field(source, Part.TRUNK, height)) / soft + 0.5, 0, 1)
-    return rgba, _band(person, source, heights(person) < waist + 0.1, layer, SKIN_UNDER_M - STEP_M)
+    return rgba, _band(person, source, heights(person.model, person.portrait.params.betas) < waist + 0.1, layer, SKIN_UNDER_M - STEP_M)
 
 
 def _run_on(source: Wearer, garment: Garment) -> np.ndarray:

@@ -24,11 +24,11 @@ COMPARABLE: dict[str, tuple[Region, ...]] = {
     "shins": (Region.LEFT_SHIN, Region.RIGHT_SHIN),
     "feet": (Region.LEFT_FOOT, Region.RIGHT_FOOT),
 }
-"""Regions that are one material from any side, left and right together. Face, scalp and neck are not: front shows skin, back hair."""
+"""Regions that are one material from any side, left and right together. Face, scalp and neck are not: skin here, hair there."""
 
 SOLID = 0.95  # alpha
 INSIDE_PX = 2  # rims of regions are left out: mixed colours, and where the fit may be off
-SAMPLES = 64  # colours per region
+SAMPLES = 48  # colours per region
 ENOUGH = 60  # pixels of a region
 DARK, BRIGHT = 0.012, 0.95  # linear light: below is noise, above is clipped
 LIGHT_WIDTH, TINT_WIDTH = 0.15, 0.05  # of the peak of log ratios: light varies with shading, tint hardly
@@ -60,7 +60,7 @@ def exposure_gains(portraits: Sequence[Portrait]) -> list[np.ndarray]:
         normal += alike * np.outer(pair, pair)
         right += alike * pair[:, None] * gain
     normal[0, 0] += 1e6
-    return [_sane(g) for g in np.linalg.solve(normal, right)]
+    return [np.exp(_sane(g)) for g in np.linalg.solve(normal, right)]
 
 
 def look_of(portrait: Portrait) -> Look:
@@ -74,7 +74,7 @@ def look_of(portrait: Portrait) -> Look:
         pixels = color[(cv2.erode(whole, np.ones((2 * INSIDE_PX + 1,) * 2, np.uint8)) > 0) & usable]
         if len(pixels) >= ENOUGH:
             some = np.linspace(0, len(pixels) - 1, SAMPLES).round().astype(int)
-            out[name] = np.log(np.maximum(pixels[some], DARK / 4))
+            out[name] = np.log(np.maximum(pixels[some], DARK / 4)).astype(np.float32)
     return out
 
 
@@ -88,9 +88,9 @@ def log_gain(first: Look, second: Look) -> tuple[np.ndarray, float]:
         return np.zeros(3), 0.0
     ratio = np.concatenate([(first[n][:, None] - second[n]).reshape(-1, 3) for n in shared])
     light, tint = _split(ratio)
-    best, top = np.zeros(3), -np.inf
+    best, top = np.zeros(3, np.float32), -np.inf
     for start in STARTS:
-        at = np.full(3, start)
+        at: np.ndarray = np.full(3, start, np.float32)
         for _ in range(TURNS):
             at_light, at_tint = _split(at)
             near = _nearness(light - at_light, tint - at_tint)
@@ -101,6 +101,7 @@ def log_gain(first: Look, second: Look) -> tuple[np.ndarray, float]:
         score = np.log(near.mean() + 1e-12) - 0.5 * (at_light / LIGHT_PRIOR) ** 2 - 0.5 * (at_tint @ at_tint) / TINT_PRIOR**2
         if score > top:
             best, top = at, score
+    best = _sane(best)
     return best, likeness(first, second, best, shared)
 
 
@@ -134,10 +135,9 @@ def with_gain(portrait: Portrait, gain: np.ndarray) -> Portrait:
     return replace(portrait, layers=_mapped(portrait.layers, table), photo=_mapped(portrait.photo, table))
 
 
-def _sane(log_gain: np.ndarray) -> np.ndarray:
-    light = np.clip(log_gain.mean(), -MOST_LOG_LIGHT, MOST_LOG_LIGHT)
-    tint = np.clip(log_gain - log_gain.mean(), -MOST_LOG_TINT, MOST_LOG_TINT)
-    return np.asarray(np.exp(light + tint))
+def _sane(gain_log: np.ndarray) -> np.ndarray:
+    light, tint = _split(gain_log)
+    return np.clip(light, -MOST_LOG_LIGHT, MOST_LOG_LIGHT) + np.clip(tint, -MOST_LOG_TINT, MOST_LOG_TINT)
 
 
 def _mapped(rgba: Tensor, table: np.ndarray) -> Tensor:

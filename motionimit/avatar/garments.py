@@ -18,7 +18,7 @@ from .build import Portrait
 from .fill import distance_to, nearest_index
 from .layers import HEAD_BACK, SKIRT
 from .palette import FLOOR, indexed, likelihoods, skin_distance, to_lab
-from .places import PART_OF_REGION, Places, find_places, garment_prior
+from .places import PART_OF_REGION, along_arms, find_places, front_of, garment_prior, heights, spread
 from .posed import PosedBody, pose_body
 
 ROUNDS, FIELD_STEPS, LEARNED_PX = 5, 3, 240
@@ -26,12 +26,18 @@ SKIN_LIMIT = 2.5  # standard deviations from the face's skin at which skin and c
 COUPLING, EDGE_LAB = 1.2, 9.0  # of neighbours, and the colour difference that uncouples them
 STEPS_OF_HEIGHT = (0.002, 0.006)  # neighbours are this far, as shares of the person's height
 CRUMB_SHARE = 0.002  # of the person's pixels: smaller islands join what is round them
+ISLAND_SHARE = 0.04  # of the largest piece of an upper or lower garment, the same
 PATCH_SHARE = 0.02  # skin on the trunk smaller than this and without contact to bare limbs or the neck is a print on cloth
 SLIVER_SHARE = 0.05  # of a layer: smaller pieces of another garment belong to the part beside it
 ARMPIT = 0.68  # height of the armpits, 0 at the pelvis joint and 1 at the neck's
 BELLY, BELLY_SHARE = (0.12, 0.4), 0.25  # heights of the belly, and the share of skin on it that makes an upper a crop top
 RIM_M, ENOUGH_PX = 0.04, 200  # within this of another part ..
 RARE, STRANGER = 0.004, 0.25  # .. colours with a smaller share of a garment's inside, or this much rarer there, are not its own
+FAR_FROM_SKIN = 3.5  # standard deviations beyond which nothing teaches what skin looks like
+BARE_LEG = 0.1  # weight of what may be bare in learning trousers and shoes
+SHOD = 0.12  # share of shoe from which a foot's bare rest belongs to the shoe
+BORDER_M = 0.05  # upper and lower are compared within this of their border
+SLEEVE_FROM, SLEEVE_STEP = 0.08, 0.08  # along the arm: where sleeves are first looked for, and how finely
 SAME_COLORS = 0.7  # overlap of two garments' colours from which they count as one cloth
 
 
@@ -57,8 +63,10 @@ class Outfit:
     body: PosedBody  # in the portrait's window
 
 
+_LEG_REGIONS = [r for r in Region if r.name.endswith(("THIGH", "SHIN"))]
+_FEET = (Region.LEFT_FOOT, Region.RIGHT_FOOT)
 _ARMS, _LEGS = (Part.LEFT_ARM, Part.RIGHT_ARM), (Part.LEFT_LEG, Part.RIGHT_LEG)
-_BESIDE = {p: (Part.TRUNK, *_LEGS) for p in _ARMS} | dict.fromkeys((*_LEGS, Part.TRUNK, Part.HEAD, SKIRT), _ARMS)  # by layer
+_BESIDE = dict.fromkeys(_ARMS, (Part.TRUNK, *_LEGS)) | dict.fromkeys((*_LEGS, Part.TRUNK, Part.HEAD, SKIRT), _ARMS)  # by layer
 
 
 def parse_garments(portrait: Portrait, model: BodyModel) -> Outfit:
@@ -68,15 +76,19 @@ def parse_garments(portrait: Portrait, model: BodyModel) -> Outfit:
     places = find_places(body, regions, model, portrait.params.betas)
     lab = to_lab(portrait.photo.numpy()[..., :3])
     share, colors = _learned(lab, regions, garment_prior(places))
-    labels = _tidy(np.where(regions >= 0, share.argmax(0), -1).astype(np.int32), regions)
+    labels = _whole_feet(_tidy(np.where(regions >= 0, share.argmax(0), -1).astype(np.int32), regions), regions)
     layers = _per_layer(labels, portrait)
-    layers[Part.TRUNK] = _without_arms(layers[Part.TRUNK], body, model)
+    height, along = heights(model, portrait.params.betas), along_arms(model, portrait.params.betas)
+    layers[Part.TRUNK] = _without_arms(layers[Part.TRUNK], spread(body, model, Part.TRUNK, height))
+    for arm in _ARMS:
+        bare = (front_of(body, arm).face >= 0).numpy()
+        layers[arm] = _sleeves(layers[arm], spread(body, model, arm, along), bare)
     shown = portrait.known.numpy() & (layers == labels)
-    reach = RIM_M * body.camera.focal_px / float(body.screen[:, 2].median())
+    px_per_m = body.camera.focal_px / float(body.screen[:, 2].median())
     for layer, others in _BESIDE.items():
         beside = distance_to(np.isin(PART_OF_REGION[regions], others) & (regions >= 0))
-        shown[layer] &= ~_strange(colors, labels, shown[layer], beside, reach)
-    return Outfit(labels, layers, _per_vertex(layers, body, model), shown, _one_piece(labels, colors, places), body)
+        shown[layer] &= ~_strange(colors, labels, shown[layer], beside, RIM_M * px_per_m)
+    return Outfit(labels, layers, _per_vertex(layers, body, model), shown, _one_piece(labels, colors, BORDER_M * px_per_m), body)
 
 
 def _learned(lab: np.ndarray, regions: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -88,14 +100,28 @@ def _learned(lab: np.ndarray, regions: np.ndarray, prior: np.ndarray) -> tuple[n
     inside, seen = regions[small] >= 0, index[small]
     like, tone = _skin_first(smooth[small], regions[small], palette)
     near, population = _neighbours(smooth[small], inside), np.bincount(seen[inside], minlength=len(palette))
+    teaches = _teachers(regions[small][inside], tone[seen[inside]])
     for _ in range(ROUNDS):
         share = _settled(prior[:, ::step, ::step], like[:, seen], near, inside)
-        like = likelihoods(seen[inside], share[:, inside], palette)
+        like = likelihoods(seen[inside], share[:, inside] * teaches, palette)
         skin = population * tone
         if skin.sum() > 0:
             like[Garment.SKIN] = 0.5 * (like[Garment.SKIN] + skin / skin.sum() + FLOOR)
     whole = regions >= 0
     return _settled(prior, like[:, index].astype(np.float32), _neighbours(smooth, whole), whole), index
+
+
+def _teachers(region: np.ndarray, tone: np.ndarray) -> np.ndarray:
+    """[K, n] weights with which pixels of a region [n] and a likeness to the face's skin [n] teach each garment's colours.
+
+    Skin is learned from what may be skin; bare legs must not teach trousers, nor bare feet shoes.
+    """
+    out = np.ones((len(Garment), len(region)), np.float32)
+    like_skin = tone > np.exp(-0.5 * SKIN_LIMIT**2)
+    out[Garment.SKIN] = np.where((tone > np.exp(-0.5 * FAR_FROM_SKIN**2)) | (region == Region.FACE), 1, 0)
+    out[Garment.LOWER] = np.where(np.isin(region, _LEG_REGIONS), BARE_LEG, 1)
+    out[Garment.SHOES] = np.where(like_skin, BARE_LEG, 1)
+    return out
 
 
 def _skin_first(lab: np.ndarray, regions: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -144,12 +170,15 @@ def _tidy(labels: np.ndarray, regions: np.ndarray) -> np.ndarray:
     total, doubtful = int(person.sum()), np.zeros(labels.shape, bool)
     for garment in Garment:
         count, number, stats, _ = cv2.connectedComponentsWithStats((labels == garment).astype(np.uint8), connectivity=4)
+        least = CRUMB_SHARE * total
+        if garment in (Garment.UPPER, Garment.LOWER):
+            least = max(least, ISLAND_SHARE * stats[1:, cv2.CC_STAT_AREA].max(initial=0))
         for k in range(1, count):
             left, top, width, height, area = stats[k]
             here = np.s_[top : top + height, left : left + width]
             island = number[here] == k
             lost = garment == Garment.SKIN and area < PATCH_SHARE * total and not (bare[here] & island).any()
-            if area < CRUMB_SHARE * total or lost:
+            if area < least or lost:
                 doubtful[here] |= island
     sure = person & ~doubtful
     if not sure.any():
@@ -167,39 +196,47 @@ def _per_layer(labels: np.ndarray, portrait: Portrait) -> np.ndarray:
         drawn = rgba[layer, ..., 3] > 0
         source = int(Part.HEAD) if layer == HEAD_BACK else layer
         seen = known[source] & (labels >= 0)
-        if layer == SKIRT:
-            seen &= np.isin(labels, (Garment.UPPER, Garment.LOWER))
         if not seen.any():
             out[layer][drawn] = default.get(layer, Garment.UPPER)
             continue
         index, _ = nearest_index(seen)
         kept = (Garment.HAIR, Garment.SKIN) if layer == Part.TRUNK else (Garment.HAIR,)
         out[layer] = _cleaned(np.where(drawn, labels.reshape(-1)[index], -1), kept)
-    changed = np.abs(rgba[HEAD_BACK, ..., :3].astype(int) - rgba[Part.HEAD, ..., :3]).max(-1) > 12
-    out[HEAD_BACK][(out[HEAD_BACK] == Garment.SKIN) & changed] = Garment.HAIR
+    behind = (out[HEAD_BACK] == Garment.SKIN) & np.isin(portrait.regions.numpy(), (Region.FACE, Region.SCALP))
+    out[HEAD_BACK][behind] = Garment.HAIR
     return out
 
 
-def _without_arms(labels: np.ndarray, body: PosedBody, model: BodyModel) -> np.ndarray:
-    """The trunk's labels [h, w] without skin below the armpits, which is that of arms beside it, unless the belly is bare."""
-    view = body.parts[Part.TRUNK].front
-    covered = (view.face >= 0).numpy()
-    if not covered.any():
-        return labels
-    corner = body.rest_m[model.faces[view.face.clamp_min(0)]]
-    place = (corner * view.barycentric[..., None]).sum(2).numpy()
-    joints = model.joint_regressor.cpu() @ body.rest_m
-    height = (place[..., 1] - float(joints[0, 1])) / float(joints[12, 1] - joints[0, 1])
-    belly = covered & (height > BELLY[0]) & (height < BELLY[1]) & (np.abs(place[..., 0]) < 0.08)
-    if belly.any() and (labels[belly] == Garment.SKIN).mean() > BELLY_SHARE:
-        return labels
-    index, _ = nearest_index(covered)
-    below = (labels == Garment.SKIN) & (height.reshape(-1)[index] < ARMPIT)
+def _without_arms(labels: np.ndarray, height: np.ndarray) -> np.ndarray:
+    """The trunk's labels [h, w] without skin below the armpits, which is that of arms beside it, unless the belly is bare.
+
+    height [h, w] of the trunk.
+    """
+    belly = (labels >= 0) & (height > BELLY[0]) & (height < BELLY[1])
+    below = (labels == Garment.SKIN) & (height < ARMPIT)
     cloth = np.isin(labels, (Garment.UPPER, Garment.LOWER))
-    if not cloth.any() or not below.any():
+    if not cloth.any() or not below.any() or (labels[belly] == Garment.SKIN).mean() > BELLY_SHARE:
         return labels
     nearest, _ = nearest_index(cloth)
     return np.where(below, labels.reshape(-1)[nearest], labels)
+
+
+def _sleeves(labels: np.ndarray, along: np.ndarray, bare: np.ndarray) -> np.ndarray:
+    """An arm's labels [h, w] with cloth from the shoulder to where its sleeve ends and skin beyond; slivers of other parts are gone.
+
+    `along` [h, w]: 0 at the shoulder, 1 at the wrist. `bare` [h, w] bool: the bare arm, on which sleeves are measured.
+    """
+    own = bare & np.isin(labels, (Garment.SKIN, Garment.UPPER))
+    step = np.clip(((along - SLEEVE_FROM) / SLEEVE_STEP).astype(int), 0, round(1 / SLEEVE_STEP))
+    own &= along > SLEEVE_FROM
+    if not own.any() or not (labels == Garment.SKIN).any():
+        return labels
+    total = np.bincount(step[own], minlength=step.max() + 1)
+    cloth = np.bincount(step[own & (labels == Garment.UPPER)], minlength=step.max() + 1)
+    open_ = np.flatnonzero((total > 0) & (cloth < 0.5 * total))
+    end = SLEEVE_FROM + SLEEVE_STEP * open_[0] if len(open_) else np.inf
+    beyond = end + SLEEVE_STEP if end > SLEEVE_FROM else -np.inf
+    return np.where((labels == Garment.UPPER) & (along > beyond), int(Garment.SKIN), labels)
 
 
 def _cleaned(labels: np.ndarray, kept: tuple[Garment, ...]) -> np.ndarray:
@@ -245,11 +282,21 @@ def _per_vertex(layers: np.ndarray, body: PosedBody, model: BodyModel) -> np.nda
     return out
 
 
-def _one_piece(labels: np.ndarray, colors: np.ndarray, places: Places) -> bool:
-    """Whether the cloth of chest and hips is of the same colours: there is no border to find."""
-    above = colors[(labels == Garment.UPPER) & (places.height > 0.3)]
-    below = colors[(labels == Garment.LOWER) & (places.height < 0.0) & (places.height > -0.7)]
-    if not len(above) or not len(below):
+def _one_piece(labels: np.ndarray, colors: np.ndarray, reach: float) -> bool:
+    """Whether the cloth on both sides of the border, up to `reach` pixels from it, is of the same colours."""
+    upper, lower = labels == Garment.UPPER, labels == Garment.LOWER
+    sides = [colors[a & (distance_to(b) < reach)] for a, b in ((upper, lower), (lower, upper))]
+    if min(len(side) for side in sides) < 20:
         return False
-    a, b = (np.bincount(v, minlength=int(colors.max()) + 1) / len(v) for v in (above, below))
+    a, b = (np.bincount(side, minlength=int(colors.max()) + 1) / len(side) for side in sides)
     return bool(np.sqrt(a * b).sum() > SAME_COLORS)
+
+
+def _whole_feet(labels: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """A foot in a sandal or a pump goes with it; a bare one stays skin."""
+    out = labels.copy()
+    for foot in _FEET:
+        own = (regions == foot) & np.isin(labels, (Garment.SKIN, Garment.SHOES))
+        if own.any() and (labels[own] == Garment.SHOES).mean() > SHOD:
+            out[own] = Garment.SHOES
+    return out

@@ -24,11 +24,11 @@ from .fill import push_pull
 
 CUTOFF = 0.5  # of alpha: what is less opaque isn't drawn
 SAME_SURFACE_M = 0.04  # faces of two photos this near each other in the rest pose, and facing alike, show the same surface ..
-CLEARLY = 0.3  # .. and one goes where it was seen this much worse; the rest overlap, so that no gap opens between the photos
+CLEARLY = 0.4  # .. and one goes where it was seen this much worse; the rest overlap, so that no gap opens between the photos
 GRAZING = 0.05  # how well the back of a shell was seen, beside 1 for what faced the camera ..
 UNKNOWN = 0.1  # .. and a texel that was filled in, beside 1 for one that the photo shows
 NEIGHBOURS = 16
-SUNK_M = 0.01  # how far the underlay lies under its shells ..
+SUNK_M = 0.005  # how far the underlay lies under its shells ..
 THIN_M, THIN_SHARE, OPPOSITE = 0.04, 0.3, 48  # .. or this share of a thinner limb, told by that many vertices around
 MOST_FRAMES = 50  # looked at for where the ground is
 CLAMP, LINEAR, MIPMAPPED = 33071, 9729, 9987  # glTF sampler constants

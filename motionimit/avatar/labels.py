@@ -5,12 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..body.parts import Part
+from ..body.parts import Part, Region
 from .fill import distance_to, nearest_index
 from .posed import PosedBody
 
 SURE_M = 0.01  # up to this far outside the bare body the nearest part owns a pixel whatever its colour
-BORDER_M, CLEARLY = 0.03, 1.5  # beside an arm's border, and the mean log likelihood ratio that moves a pixel over it
+BORDER_M, CLEARLY = 0.04, 1.5  # beside an arm's border, and the mean log likelihood ratio that moves a pixel over it
+NEAR_M = 0.15  # how far round it the other part's colours are learned: a dress by the hand, not the bare leg below
 SOFT_M = 0.06  # beyond, this much more distance weighs as much as one e-fold in colour likelihood ..
 COLOR_WEIGHT = 0.5  # .. times this
 BINS = 10
@@ -34,7 +35,7 @@ def label_matte(body: PosedBody, rgb: np.ndarray, matte: np.ndarray) -> np.ndarr
     doubtful = (matte > 0.02) & (distance > SURE_M * px_per_m)
     bins = _color_bins(rgb)
     if not doubtful.any():
-        return _settle_arms(nearest.copy(), bins, matte, px_per_m)
+        return _settle_arms(body, nearest.copy(), bins, matte, px_per_m)
     cost = np.full((len(Part), int(doubtful.sum())), np.inf, np.float32)
     for part in Part:
         own = on_body & (body.label == part)
@@ -46,22 +47,30 @@ def label_matte(body: PosedBody, rgb: np.ndarray, matte: np.ndarray) -> np.ndarr
     if np.isfinite(cost).any():
         label[doubtful] = cost.argmin(0)
     label = np.where(doubtful, cv2.medianBlur(label.astype(np.uint8), 5), nearest).astype(np.int32)
-    return _settle_arms(label, bins, matte, px_per_m)
+    return _settle_arms(body, label, bins, matte, px_per_m)
 
 
-def _settle_arms(label: np.ndarray, bins: np.ndarray, matte: np.ndarray, px_per_m: float) -> np.ndarray:
-    """Along the border of an arm with the trunk, where the fit may be off, colours that are clearly the other's decide."""
+def _settle_arms(body: PosedBody, label: np.ndarray, bins: np.ndarray, matte: np.ndarray, px_per_m: float) -> np.ndarray:
+    """Along the border of an arm with the trunk, where the fit may be off, colours that are clearly the other's decide.
+
+    By a hand they also win pixels from a leg, but lose none: the bare body's fingers are stretched, those of a photo seldom.
+    """
     reach = BORDER_M * px_per_m
-    for arm in (Part.LEFT_ARM, Part.RIGHT_ARM):
-        ours, theirs = (matte > 0.5) & (label == arm), (matte > 0.5) & (label == Part.TRUNK)
-        band = (ours | theirs) & (distance_to(ours) < reach) & (distance_to(theirs) < reach)
-        sure = [where & ~band for where in (ours, theirs)]
-        if not band.any() or min(int(s.sum()) for s in sure) < 50:
-            continue
-        arms, trunks = (np.log(_likelihood(bins[s]))[bins] for s in sure)
-        verdict = cv2.blur(np.where(band, arms - trunks, 0).astype(np.float32), (3, 3))
-        label[band & (verdict > CLEARLY)] = arm
-        label[band & (verdict < -CLEARLY)] = Part.TRUNK
+    for arm, hand in ((Part.LEFT_ARM, Region.LEFT_HAND), (Part.RIGHT_ARM, Region.RIGHT_HAND)):
+        for other in (Part.TRUNK, Part.LEFT_LEG, Part.RIGHT_LEG):
+            ours, theirs = (matte > 0.5) & (label == arm), (matte > 0.5) & (label == other)
+            if other != Part.TRUNK:
+                ours &= body.region == hand
+            band = (ours | theirs) & (distance_to(ours) < reach) & (distance_to(theirs) < reach)
+            learned = ours & ~band if other == Part.TRUNK else ours
+            sure = [learned, theirs & ~band & (distance_to(band) < NEAR_M * px_per_m)]
+            if not band.any() or min(int(s.sum()) for s in sure) < 50:
+                continue
+            arms, others = (np.log(_likelihood(bins[s]))[bins] for s in sure)
+            verdict = cv2.blur(np.where(band, arms - others, 0).astype(np.float32), (3, 3))
+            label[band & (verdict > CLEARLY)] = arm
+            if other == Part.TRUNK:
+                label[band & (verdict < -CLEARLY)] = other
     return label
 
 

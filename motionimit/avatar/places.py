@@ -9,8 +9,11 @@ from torch import Tensor
 
 from ..body.model import BodyModel
 from ..body.parts import JOINT_NAMES, Part, Region
+from ..flow.raster import Raster
 from .fill import nearest_index
+from .layers import HEAD_BACK, SKIRT
 from .posed import PosedBody
+from .skirt import lower_body
 
 NEVER = 1e-4
 WAIST, WAIST_SCALE, WAIST_LIMIT = 0.06, 0.11, 3.5  # heights: where upper meets lower, how sharply, and the surest of it (logit)
@@ -22,9 +25,9 @@ _TABLE = {  # region → skin, hair, upper, lower, shoes
     Region.PELVIS: (0.05, 0.001, 0.95, 0.95, 0),
     Region.LEFT_UPPER_ARM: (0.35, 0.01, 0.64, 0, 0),
     Region.LEFT_FOREARM: (0.45, 0.002, 0.52, 0.03, 0),
-    Region.LEFT_HAND: (0.9, 0, 0.07, 0.03, 0),
+    Region.LEFT_HAND: (0.8, 0, 0.1, 0.1, 0),
     Region.LEFT_THIGH: (0.22, 0, 0.75, 0.75, 0),
-    Region.LEFT_SHIN: (0.33, 0, 0.01, 0.62, 0.05),
+    Region.LEFT_SHIN: (0.33, 0, 0.01, 0.62, 0.02),
     Region.LEFT_FOOT: (0.25, 0, 0, 0.08, 0.67),
 }
 _OFF_HEAD = {Region.SCALP: (0.03, 0.95, 0.02, 0, 0), Region.FACE: (0.15, 0.8, 0.05, 0, 0), Region.NECK: (0.1, 0.45, 0.45, 0, 0)}
@@ -64,6 +67,36 @@ def find_places(body: PosedBody, regions: np.ndarray, model: BodyModel, betas: T
     arm = np.isin(part, (Part.LEFT_ARM, Part.RIGHT_ARM))
     limb = np.where(arm, (np.abs(place[..., 0]) - shoulder) / (wrist - shoulder), (hip - place[..., 1]) / (hip - ankle))
     return Places(regions, place, height.astype(np.float32), limb.astype(np.float32), away)
+
+
+def front_of(body: PosedBody, layer: int) -> Raster:
+    """The bare body under a texture layer, seen from the front."""
+    part = Part.HEAD if layer == HEAD_BACK else layer
+    return lower_body(body)[0] if layer == SKIRT else body.parts[Part(part)].front
+
+
+def spread(body: PosedBody, model: BodyModel, layer: int, values: np.ndarray) -> np.ndarray:
+    """[h, w] float32 a value per bare-body vertex [V], seen on the front of a layer's part alone and run on outside it."""
+    front = front_of(body, layer)
+    covered = (front.face >= 0).numpy()
+    if not covered.any():
+        return np.zeros(covered.shape, np.float32)
+    index, _ = nearest_index(covered)
+    corner = model.faces.numpy()[front.face.numpy().reshape(-1)[index]]
+    return np.asarray((values[corner] * front.barycentric.numpy().reshape(-1, 3)[index]).sum(-1), np.float32)
+
+
+def heights(model: BodyModel, betas: Tensor) -> np.ndarray:
+    """[V] height on the rest body: 0 at the pelvis joint, 1 at the neck's."""
+    rest, joints = model.rest(betas)
+    return np.asarray(((rest[:, 1] - joints[0, 1]) / (joints[12, 1] - joints[0, 1])).numpy())
+
+
+def along_arms(model: BodyModel, betas: Tensor) -> np.ndarray:
+    """[V] 0 at the shoulder joints, 1 at the wrists'; means nothing off the arms."""
+    rest, joints = model.rest(betas)
+    shoulder, wrist = (joints[JOINT_NAMES.index(name), 0] for name in ("left_shoulder", "left_wrist"))
+    return np.asarray(((rest[:, 0].abs() - shoulder) / (wrist - shoulder)).numpy())
 
 
 def garment_prior(places: Places) -> np.ndarray:

@@ -23,8 +23,9 @@ from .build import Portrait
 from .coats import garment_coat, hidden_waist, skin_coat, tucked_upper
 from .garments import Garment, Outfit, parse_garments
 from .layers import HEAD_BACK, LAYER_COUNT, SKIRT
+from .places import heights
 from .reshape import carried
-from .wearing import RANK, Wearer, feathered, field, garment_layers, heights, labels_of, shells
+from .wearing import RANK, Wearer, feathered, field, garment_layers, labels_of, shells
 
 LEAST_SHARE = {Garment.UPPER: 0.03, Garment.LOWER: 0.03, Garment.SHOES: 0.003, Garment.HAIR: 0.003}  # of the person's pixels
 NAMELESS = "The photo of the clothes"
@@ -92,6 +93,8 @@ def _is_dress(wearer: Wearer) -> bool:
 
 
 def _dressed_portrait(person: Wearer, taken: Mapping[Garment, Wearer]) -> Portrait:
+    if Garment.SHOES in taken:
+        person = _shod(person)
     stack = _Stack()
     covered = {g: w.outfit.worn == g for g, w in taken.items()}
     kept = set(Garment) - set(taken)
@@ -105,7 +108,7 @@ def _dressed_portrait(person: Wearer, taken: Mapping[Garment, Wearer]) -> Portra
     bare = np.isin(person.outfit.worn, [int(g) for g in taken]) & ~everything
     sources = {g: taken.get(g, person) for g in (Garment.UPPER, Garment.LOWER)}
     if ({Garment.UPPER, Garment.LOWER} & set(taken)) and not _bare_midriff(sources[Garment.UPPER]):
-        height = heights(person)
+        height = heights(person.model, person.portrait.params.betas)
         bare &= ~((person.model.part_of_vertex.numpy() == Part.TRUNK) & (height > -0.4) & (height < MIDRIFF[1]))
         for extend, garment in ((tucked_upper, Garment.UPPER), (hidden_waist, Garment.LOWER)):
             rgba, surface = extend(person, sources[garment], 0)
@@ -116,6 +119,18 @@ def _dressed_portrait(person: Wearer, taken: Mapping[Garment, Wearer]) -> Portra
         first = stack.paint((opaque * 255 + 0.5).astype(np.uint8))
         stack.add(skin_coat(person, bare, 0), first)
     return stack.portrait(person.portrait)
+
+
+def _shod(person: Wearer) -> Wearer:
+    """Bare feet count as what shoes replace."""
+    outfit, region = person.outfit, person.model.region_of_face.numpy()
+    feet = np.zeros(len(outfit.worn), bool)
+    feet[person.model.faces.numpy()[np.isin(region, (Region.LEFT_FOOT, Region.RIGHT_FOOT))]] = True
+    layers, worn = outfit.layers.copy(), outfit.worn.copy()
+    worn[feet & (worn == Garment.SKIN)] = Garment.SHOES
+    for leg in (Part.LEFT_LEG, Part.RIGHT_LEG):
+        layers[leg][(layers[leg] == Garment.SKIN) & (field(person, leg, feet.astype(np.float32)) > 0.5)] = Garment.SHOES
+    return replace(person, outfit=replace(outfit, layers=layers, worn=worn))
 
 
 def _put_on(stack: _Stack, person: Wearer, taken: Mapping[Garment, Wearer], covered: Mapping[Garment, np.ndarray]) -> None:
@@ -155,7 +170,7 @@ def _not_hidden(person: Wearer, kept: set[Garment], covered: Mapping[Garment, np
 
 def _bare_midriff(wearer: Wearer) -> bool:
     """Whether the upper garment is a crop top."""
-    height, rest = heights(wearer), wearer.body.rest_m.numpy()
+    height, rest = heights(wearer.model, wearer.portrait.params.betas), wearer.body.rest_m.numpy()
     belly = (height > MIDRIFF[0]) & (height < MIDRIFF[1]) & (np.abs(rest[:, 0]) < 0.1) & (rest[:, 2] > 0)
     belly &= wearer.model.part_of_vertex.numpy() == Part.TRUNK
     return bool((wearer.outfit.worn[belly] == Garment.SKIN).mean() > MIDRIFF_SHARE)

@@ -14,19 +14,22 @@ from ..body.model import BodyModel
 from ..body.parts import Part, Region
 from ..flow.surface import Surface
 from .build import Portrait
-from .fill import nearest_index, push_pull
+from .fill import distance_to, nearest_index, push_pull
 from .garments import Garment, Outfit
 from .inpaint import inpaint
-from .layers import HEAD_BACK, LAYER_COUNT, SKIRT
+from .layers import HEAD_BACK, LAYER_COUNT
+from .places import front_of, spread
 from .posed import PosedBody
-from .skirt import lower_body
 
 STEP_M = 0.016  # more than what the renderer merges: one coat over another
 RANK = {Garment.SKIN: 0.0, Garment.SHOES: 0.5, Garment.LOWER: 1.0, Garment.UPPER: 2.0, Garment.HAIR: 3.0}
 ARM_RANK = {Garment.SKIN: 2.0, Garment.UPPER: 3.0}  # arms lie before the trunk, whatever both wear
 HEAD_RANK = 3.0  # face and hair before collars; the neck is skin like any other
 FEATHER_PX = 0.7
+HANGS_M = 0.015  # cloth that nothing shows reaches this far beyond the bare body
+STRAND_M = 0.015  # single hairs reach this far beyond what is parsed as hair
 CRUMB_SHARE = 0.05  # pieces smaller than this share of a layer's largest are mistakes of the parsing
+PATTERN_PX, PLAIN = 4, 0.06  # cloth departs from its own blur by less than this share where it is plain
 MANY_PX = 400  # holes in cloth larger than this are patched, smaller ones diffused
 
 
@@ -69,17 +72,20 @@ def part_of(surface: Surface, faces: slice | np.ndarray) -> Surface:
 
 
 def labels_of(wearer: Wearer, taken: Collection[Garment]) -> np.ndarray:
-    """[L, h, w] the outfit's labels of all layers; hair that isn't taken gives way to the cloth or skin under it, off the head."""
+    """[L, h, w] the outfit's labels of all layers; hair that isn't taken gives way to cloth under it, off the head."""
     out = wearer.outfit.layers.copy()
     if Garment.HAIR in taken:
         return out
+    reach = HANGS_M * wearer.px_per_m()
     for layer in range(LAYER_COUNT):
-        if layer in (Part.HEAD, HEAD_BACK):
+        hair = out[layer] == Garment.HAIR
+        rest = (out[layer] >= 0) & ~hair
+        if layer in (Part.HEAD, HEAD_BACK) or not rest.any() or not hair.any():
             continue
-        rest = (out[layer] >= 0) & (out[layer] != Garment.HAIR)
-        if rest.any() and (out[layer] == Garment.HAIR).any():
-            index, _ = nearest_index(rest)
-            out[layer] = np.where(out[layer] == Garment.HAIR, out[layer].reshape(-1)[index], out[layer])
+        index, _ = nearest_index(rest)
+        bare = (front_of(wearer.body, layer).face >= 0).numpy()
+        under = out[layer].reshape(-1)[index]
+        out[layer] = np.where(hair & (distance_to(bare) < reach) & (under != Garment.SKIN), under, out[layer])
     return out
 
 
@@ -90,18 +96,21 @@ def garment_layers(wearer: Wearer, taken: Collection[Garment]) -> tuple[np.ndarr
     chosen = np.isin(labels, [int(g) for g in taken])
     if Garment.LOWER in taken and Garment.SKIN not in taken:  # of clothes; what arms show of trousers is a slip of the fit
         chosen[[Part.LEFT_ARM, Part.RIGHT_ARM]] &= labels[[Part.LEFT_ARM, Part.RIGHT_ARM]] != Garment.LOWER
+    reach, strand = (m * wearer.px_per_m() for m in (HANGS_M, STRAND_M))
     for layer in range(len(rgba)):
+        if layer != HEAD_BACK:
+            bare = (front_of(wearer.body, layer).face >= 0).numpy()
+            chosen[layer] &= (distance_to(wearer.outfit.shown[layer]) < 2.5) | (distance_to(bare) < reach)
         other = (labels[layer] >= 0) & ~chosen[layer]
         hidden = chosen[layer] & (wearer.outfit.layers[layer] != labels[layer])
         if other.any() or hidden.any():
             chosen[layer] &= ~_crumbs(chosen[layer])
             other = (labels[layer] >= 0) & ~chosen[layer]
             known[layer] &= ~hidden
-            rim = cv2.dilate((other | hidden).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-            seen = chosen[layer] & ~rim
             if layer != HEAD_BACK:
-                seen &= wearer.outfit.shown[layer]
-            rgba[layer, ..., :3] = completed(rgba[layer, ..., :3], chosen[layer], seen)
+                rim = (distance_to(other | hidden) < 1.5) | (distance_to(hidden) < strand)
+                seen = chosen[layer] & ~rim & wearer.outfit.shown[layer]
+                rgba[layer, ..., :3] = completed(rgba[layer, ..., :3], chosen[layer], seen)
         rgba[layer, ..., 3] *= feathered(~other)
         known[layer] &= chosen[layer]
     return (rgba * 255 + 0.5).astype(np.uint8), known
@@ -111,14 +120,23 @@ def completed(rgb: np.ndarray, wanted: np.ndarray, seen: np.ndarray) -> np.ndarr
     """rgb [h, w, 3] with what is wanted but not seen filled in from what is: patches in large holes, diffusion elsewhere."""
     if not seen.any():
         return rgb
+    seen = seen & ~_crumbs(seen)
     holes = wanted & ~seen
     core = cv2.erode(holes.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     filled = push_pull(rgb, seen.astype(np.float32))
-    if core.sum() > MANY_PX and seen.sum() > MANY_PX:
+    if core.sum() > MANY_PX and seen.sum() > MANY_PX and _patterned(rgb, seen):
         rows, columns = np.flatnonzero(wanted.any(1)), np.flatnonzero(wanted.any(0))
         here = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         filled[here] = inpaint(filled[here], ~seen[here])
     return np.where(seen[..., None], rgb, filled)
+
+
+def _patterned(rgb: np.ndarray, seen: np.ndarray) -> bool:
+    """Whether cloth has a pattern that diffusion would lose; on plain cloth patches would only copy its faults."""
+    light = rgb.sum(-1)
+    smooth = cv2.GaussianBlur(light, (0, 0), PATTERN_PX)
+    inner = cv2.erode(seen.astype(np.uint8), np.ones((2 * PATTERN_PX + 1,) * 2, np.uint8)) > 0
+    return bool(inner.any() and np.median((np.abs(light - smooth) / np.maximum(smooth, 1e-3))[inner]) > PLAIN)
 
 
 def _crumbs(mask: np.ndarray) -> np.ndarray:
@@ -164,26 +182,10 @@ def ranks(layer: np.ndarray, labels: np.ndarray, regions: np.ndarray) -> np.ndar
 
 
 def field(wearer: Wearer, layer: int, values: np.ndarray) -> np.ndarray:
-    """[h, w] a value per bare-body vertex [V], seen on the front of a layer's part alone and run on outside it."""
-    front = lower_body(wearer.body)[0] if layer == SKIRT else wearer.body.parts[_PART_OF_LAYER[layer]].front
-    covered = (front.face >= 0).numpy()
-    if not covered.any():
-        return np.zeros(covered.shape, np.float32)
-    index, _ = nearest_index(covered)
-    corner = wearer.model.faces[front.face.reshape(-1)[torch.from_numpy(index.reshape(-1))]].numpy()
-    bary = front.barycentric.reshape(-1, 3)[torch.from_numpy(index.reshape(-1))].numpy()
-    return (values[corner] * bary).sum(1).reshape(covered.shape).astype(np.float32)
+    """[h, w] a value per bare-body vertex [V] on a layer, as `places.spread`."""
+    return spread(wearer.body, wearer.model, layer, values)
 
 
 def screen_uv(wearer: Wearer) -> Tensor:
     """[V, 2] where the bare body lies in the portrait's window."""
     return wearer.body.screen[:, :2].float()
-
-
-def heights(wearer: Wearer) -> np.ndarray:
-    """[V] height on the rest body: 0 at the pelvis joint, 1 at the neck's."""
-    rest, joints = wearer.model.rest(wearer.portrait.params.betas)
-    return ((rest[:, 1] - joints[0, 1]) / (joints[12, 1] - joints[0, 1])).numpy()
-
-
-_PART_OF_LAYER = {int(p): p for p in Part} | {HEAD_BACK: Part.HEAD}

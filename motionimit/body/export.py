@@ -25,7 +25,7 @@ from .loading import read_npz
 
 __all__ = ["Motion", "in_front_of_camera", "read_motion", "write_glb", "write_motion"]
 
-OWN_KEYS = ("poses", "trans", "betas", "mocap_framerate", "gender", "fps", "camera", "rotations", "cuts")
+OWN_KEYS = ("poses", "trans", "betas", "mocap_framerate", "gender", "fps", "camera", "rotations", "cuts", "thumbs")
 FOREIGN_DISTANCE_M = 5.0  # a foreign motion file has no camera: its person is put this far in front of ours
 MAX_FRAMES = 200_000
 LARGEST = 1e6  # of any number: radians, metres, betas, pixels
@@ -46,6 +46,7 @@ class Motion:
     extra: dict[str, np.ndarray] = field(default_factory=dict)
     cuts: tuple[int, ...] = ()  # frames that begin a new shot, as `PersonTrack.cuts`
     warnings: tuple[str, ...] = ()  # what of the file can't be used
+    thumbs: np.ndarray | None = None  # [T, h, w] uint8: the frames it was fitted to, see `motion_thumbs`
 
     @property
     def frames(self) -> int:
@@ -63,7 +64,8 @@ class Motion:
         end = min([first + n for n in limits if n is not None] + [self.frames])
         p = self.params
         params = BodyParams(p.rotations[first:end], p.betas, p.translation_m[first:end], p.camera)
-        return replace(self, params=params, cuts=tuple(cut - first for cut in self.cuts if first < cut < end))
+        cuts = tuple(cut - first for cut in self.cuts if first < cut < end)
+        return replace(self, params=params, cuts=cuts, thumbs=None if self.thumbs is None else self.thumbs[first:end])
 
 
 def write_motion(
@@ -73,12 +75,14 @@ def write_motion(
     extra: Mapping[str, Any] | None = None,
     gender: str = "neutral",
     cuts: tuple[int, ...] = (),
+    thumbs: np.ndarray | None = None,
 ) -> None:
     """Write poses [T, 72] (axis-angle), trans [T, 3], betas [10], mocap_framerate, gender as SMPL and AMASS name them.
 
     Ours besides: fps as an exact string ("30000/1001"), camera [5] = focal, centre x, centre y, width, height in px (world:
     y up, camera at the origin looking along -z), rotations [T, 24, 3, 3] (the poses to the last bit), cuts (frames that begin a
-    new shot), and `extra` (arrays, numbers, strings). Raises `BadInput` where it can't be written.
+    new shot), thumbs [T, h, w] uint8 (see `motion_thumbs`), and `extra` (arrays, numbers, strings). Raises `BadInput` where it
+    can't be written.
     """
     clash = set(extra or {}) & set(OWN_KEYS)
     if clash:
@@ -94,6 +98,7 @@ def write_motion(
         "camera": np.array([camera.focal_px, *camera.center_px, *camera.size_px], np.float64),
         "rotations": rotations.float().numpy(),
         "cuts": np.array(cuts, np.int64),
+        **({} if thumbs is None else {"thumbs": thumbs}),
         **{name: np.asarray(value) for name, value in (extra or {}).items()},
     }
     if any(array.dtype.hasobject for array in arrays.values()):
@@ -131,7 +136,8 @@ def read_motion(path: Path) -> Motion:
     shape[: len(betas)] = torch.from_numpy(betas).float()
     params = BodyParams(rotations, shape, torch.from_numpy(translation).float(), camera)
     extra = {name: np.asarray(value) for name, value in content.items() if name not in OWN_KEYS}
-    return Motion(params, fps, str(np.asarray(content.get("gender", "neutral"))), extra, cuts)
+    gender = str(np.asarray(content.get("gender", "neutral")))
+    return Motion(params, fps, gender, extra, cuts, thumbs=_thumbs(content, count))
 
 
 def in_front_of_camera(pelvis: np.ndarray, root_m: np.ndarray, turned: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -226,3 +232,10 @@ def _cuts(path: Path, content: Mapping[str, Any], count: int) -> tuple[int, ...]
     if cuts.size and not (np.diff(edges) > 0).all():
         raise BadInput(f"In the motion file {shown(path)}, cuts must be rising numbers of its {count} frames; leave cuts out.")
     return tuple(int(cut) for cut in cuts)
+
+
+def _thumbs(content: Mapping[str, Any], count: int) -> np.ndarray | None:
+    """Small pictures of the frames; anything else under that name says nothing to us."""
+    thumbs = np.asarray(content.get("thumbs", 0))
+    usable = thumbs.dtype == np.uint8 and thumbs.ndim == 3 and len(thumbs) == count and thumbs.size > 0
+    return thumbs if usable else None

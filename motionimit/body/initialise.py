@@ -9,7 +9,7 @@ import numpy as np
 from ..geometry.camera import Camera
 from ..types import PersonTrack
 from . import so3
-from .residuals import BONES, RELIABILITY, Observations
+from .residuals import BONES, LIMB_BONES, RELIABILITY, Observations
 from .rig import Shaped
 from .solver import State
 
@@ -23,6 +23,7 @@ LIMBS = (
 TORSO = (11, 12, 23, 24)
 HEAD = (0, 2, 5, 7, 8, 9, 10)
 STATURE_M = 1.7  # what the detector's metric landmarks assume on average
+HIDDEN = 0.6  # trust in the direction of a hidden limb whose root is certain: the detector's guess knows more than any prior
 OUTSIDE = 0.02  # landmarks further outside the image than this share of its size are guesses
 
 
@@ -35,12 +36,22 @@ def observe(track: PersonTrack, camera: Camera) -> Observations:
     world = along_ray(track.joints_m.double().numpy(), track.box_xyxy_px.double().numpy(), camera)
     bones = world[:, BONES[:, 1]] - world[:, BONES[:, 0]]
     bones = bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-6)
-    trust = np.sqrt(confidence[:, BONES[:, 0]] * confidence[:, BONES[:, 1]])
     seen = track.valid.numpy() & (confidence > 0.3).any(-1)
     scale = apparent_scale(world, xy, confidence * inside)
-    return Observations(
-        xy, confidence * inside * RELIABILITY, bones, np.clip(trust, 0.15, 1) * seen[:, None], scale * STATURE_M, seen
-    )
+    trust = bone_trust(confidence, inside) * seen[:, None]
+    return Observations(xy, confidence * inside * RELIABILITY, bones, trust, scale * STATURE_M, seen)
+
+
+def bone_trust(confidence: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """[T, B] weight of the bones' 3D directions from the landmarks' confidence [T, 33]: the geometric mean of a bone's ends, but
+    not less than 0.15, nor, for a limb `inside` [T, 33] the image, than 0.6 of its shoulder's or hip's."""
+    a, b = BONES.T
+    trust = np.maximum(np.sqrt(confidence[:, a] * confidence[:, b]), 0.15)
+    limbs = slice(len(LIMB_BONES))
+    roots = np.repeat([marks[0] for *_, marks in LIMBS], 2)
+    least = HIDDEN * confidence[:, roots] * (inside[:, a[limbs]] & inside[:, b[limbs]])
+    trust[:, limbs] = np.maximum(trust[:, limbs], least)
+    return trust
 
 
 def along_ray(world_m: np.ndarray, box_xyxy_px: np.ndarray, camera: Camera) -> np.ndarray:

@@ -100,14 +100,14 @@ class BodyModel:
 
     def landmarks(self, params: BodyParams) -> Tensor:
         """The 33 landmarks of every frame, [T, 33, 3] metres."""
-        transforms = self._transforms(params, slice(None))
+        transforms = self.transforms(params)
         return torch.einsum("tjrc,kjc->tkr", transforms[:, :, :3], self.landmark_table(params.betas))
 
     def mesh(self, params: BodyParams, frames: slice | None = None) -> BodyMesh:
         """The posed body of all frames, or of a slice of them, on this model's device, pose blendshapes included."""
         frames = slice(None) if frames is None else frames
         rest, joints = self.rest(params.betas)
-        transforms = self._transforms(params, frames)
+        transforms = self.transforms(params, frames)
         if self.posedirs is None:
             ones = torch.ones_like(rest[:, 0])
             homogeneous = torch.stack((*rest.unbind(1), ones))  # [4, V]
@@ -121,7 +121,9 @@ class BodyModel:
         posed = torch.einsum("tjrc,jc->tjr", transforms[:, :, :3], torch.cat((joints, torch.ones_like(joints[:, :1])), 1))
         return BodyMesh(vertices, posed, self.faces)
 
-    def _transforms(self, params: BodyParams, frames: slice) -> Tensor:
+    def transforms(self, params: BodyParams, frames: slice | None = None) -> Tensor:
+        """Skinning transforms [T, 24, 4, 4] of all frames, or of a slice of them; see `joint_transforms`."""
+        frames = slice(None) if frames is None else frames
         joints = self.rest_joints(params.betas)
         return self.joint_transforms(params.rotations[frames].to(joints), joints, params.translation_m[frames].to(joints))
 

@@ -36,7 +36,7 @@ def write_motion_file(path: Path, motion: Motion, model: BodyModel) -> tuple[str
     """
     suffix = path.suffix.lower()
     if suffix == ".npz":
-        write_motion(path, motion.params, motion.fps, motion.extra, motion.gender, motion.cuts)
+        write_motion(path, motion.params, motion.fps, motion.extra, motion.gender, motion.cuts, motion.thumbs)
         return ()
     if suffix != ".bvh":
         raise BadInput(f"The motion file {shown(path)} must be an .npz or .bvh file; choose such a name.")

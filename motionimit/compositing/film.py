@@ -44,12 +44,10 @@ def write_film(film: Film, programme: Programme, stage: Stage, driver: Iterator[
 
     `driver` gives the driving frame to each frame of the motion (None where the output doesn't show it).
     """
-    joints = run.model.rest_joints(programme.motion.betas)
-    transforms = run.model.joint_transforms(programme.motion.rotations, joints, programme.motion.translation_m)
     stage = replace(stage, views=programme.views, cuts=programme.cuts)
     report, total = run.report, programme.moments
     with ExitStack() as stack:
-        drawn = programme.finished(draw(stage, transforms, programme.driven(driver), run.clock))
+        drawn = programme.finished(draw(stage, run.model.transforms(programme.motion), programme.driven(driver), run.clock))
         stack.enter_context(closing(drawn))
         first = next(drawn)
         report.size = (first.shape[1], first.shape[0])

@@ -87,11 +87,10 @@ def build_track(
     for start, end in shots_of(count, cuts):
         part = slice(start, end)
         valid[part] &= ~_spikes(px[part], valid[part])
-        telling = valid[part] & (decided[part].min(1) >= 0.5)
-        repaired += repair_swaps(px[part], metres[part], confidence[part], telling, float(fps))
-        credit = decided[part] * _torso_steadiness(px[part], valid[part], float(fps))
-        parted = part_pairs(px[part], metres[part], credit, valid[part], float(fps))
-        confidence[part] *= np.where(parted, np.maximum(credit, _PARTED), credit)
+        repaired += repair_swaps(px[part], metres[part], confidence[part], valid[part], float(fps), decided[part])
+        steady = _torso_steadiness(px[part], valid[part], float(fps))
+        parted = part_pairs(px[part], metres[part], decided[part], valid[part], steady >= 0.5, float(fps))
+        confidence[part] *= np.where(parted, _PARTED, decided[part] * steady)
         confidence[part] *= _steadiness(px[part], valid[part])
     confidence[~valid] = 0
     warnings = _bridge(px, metres, boxes, valid, cuts)

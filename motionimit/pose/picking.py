@@ -148,7 +148,7 @@ def picked_photos(
         grids: list[np.ndarray] = []
         where = shown(path)
         counted = None if tell is None else _counted(tell, reader.frames, stride)
-        with closing(_strided(reader, stride, grids)) as frames:
+        with closing(_strided(reader, stride, grids)) as frames:  # type: ignore[type-var]
             track = track_person(frames, reader.info.fps / stride, person=person, progress=counted, where=where)
         params, _ = fit_body(track, model, progress=tell)
         trust = fit_trust(track, params, model)
@@ -193,7 +193,7 @@ def _counted(tell: Progress, frames: int | None, stride: int) -> Progress:
 def _left_out(frames: int | None, stride: int, looked_at: int, where: str) -> list[str]:
     if looked_at < MAX_FRAMES or (frames is not None and frames <= stride * MAX_FRAMES):
         return []
-    return [f"only the first {looked_at * stride} frames of {where} were searched for views of the person; cut the video if need be"]
+    return [f"only the first {looked_at * stride} frames of {where} were searched for views; cut the video if need be"]
 
 
 def _quality(track: PersonTrack, yaw: np.ndarray, sharpness: np.ndarray, frames: np.ndarray) -> np.ndarray:

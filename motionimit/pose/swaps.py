@@ -22,26 +22,35 @@ _LEGS = np.array([25, 27, 31])
 _BODY_PRIOR_PER_S, _LEGS_PRIOR_PER_S, _ARMS_PRIOR_PER_S = 3.0, 6.0, 12.0
 _TORSO_GROUPS = (((11, 12), (11, 12, *range(13, 23))), ((23, 24), (23, 24, *range(25, 33))))  # a bone, and what shares its doubts
 _LACK = (0.35, 0.45)  # of its usual length that such a bone is short of when half of the credit is gone; backs have narrow hips
-_DECIDED = 0.5  # frames with less say nothing of left and right
+DECIDED = 0.5  # landmarks with less say nothing of left and right
 _APART_S = 0.75  # left and right are put where they were, or will be, within this time
 _CAP = 1.0  # torso lengths or half metres: beyond, all jumps are alike
 
 
-def repair_swaps(px: np.ndarray, metres: np.ndarray, confidence: np.ndarray, valid: np.ndarray, fps: float) -> int:
-    """Put swapped labels back, in place, within one shot. [T, 33, 2], [T, 33, 3], [T, 33], [T]; returns the number changed."""
-    frames = np.flatnonzero(valid)
-    if len(frames) < 4:
-        return 0
+def repair_swaps(
+    px: np.ndarray, metres: np.ndarray, confidence: np.ndarray, valid: np.ndarray, fps: float, decided: np.ndarray | None = None
+) -> int:
+    """Put swapped labels back, in place, within one shot. [T, 33, 2], [T, 33, 3], [T, 33], [T]; returns the number changed.
+    Landmarks whose `decidedness` [T, 33] is under a half have no say."""
+    decided = np.ones(px.shape[:2], np.float32) if decided is None else decided
     changed = np.zeros(len(valid), bool)
-    body = _mirrored_frames(px[frames], metres[frames], confidence[frames], _BODY, _BODY_PRIOR_PER_S / fps, depth=-1.0)
+    arms, legs = (valid & (decided[:, left[0]] >= DECIDED) for left in (_ARMS, _LEGS))
+    frames = np.flatnonzero(arms | legs)
+    body = _mirrored_frames(px[frames], metres[frames], (confidence * decided)[frames], _BODY, _BODY_PRIOR_PER_S / fps, depth=-1.0)
     _exchange((px, metres, confidence), frames[body], np.arange(33))
     metres[frames[body], :, 2] *= -1
     changed[frames[body]] = True
-    for left, members, prior in ((_ARMS, np.arange(13, 23), _ARMS_PRIOR_PER_S), (_LEGS, np.arange(25, 33), _LEGS_PRIOR_PER_S)):
-        limb = _mirrored_frames(px[frames], metres[frames], confidence[frames], left, prior / fps, depth=1.0)
-        _exchange((px, metres, confidence), frames[limb], members)
-        changed[frames[limb]] = True
-    _interpolate(metres, frames[~body], frames[body])
+    for told, left, members, prior in (
+        (arms, _ARMS, np.arange(13, 23), _ARMS_PRIOR_PER_S),
+        (legs, _LEGS, np.arange(25, 33), _LEGS_PRIOR_PER_S),
+    ):
+        some = np.flatnonzero(told)
+        limb = _mirrored_frames(px[some], metres[some], confidence[some], left, prior / fps, depth=1.0)
+        _exchange((px, metres, confidence), some[limb], members)
+        changed[some[limb]] = True
+    whole = arms & legs
+    whole[frames[body]] = False
+    _interpolate(metres, np.flatnonzero(whole), frames[body])
     return int(changed.sum())
 
 
@@ -58,13 +67,16 @@ def decidedness(metres: np.ndarray, valid: np.ndarray) -> np.ndarray:
     return out
 
 
-def part_pairs(px: np.ndarray, metres: np.ndarray, credit: np.ndarray, valid: np.ndarray, fps: float) -> np.ndarray:
-    """Where `credit` [T, 33] is under a half, keep the middle of a left landmark and its twin, which is right all the same, and
-    interpolate the vector between them in time, in place. Returns [T, 33] bool: what was parted."""
-    parted = np.zeros(credit.shape, bool)
+def part_pairs(
+    px: np.ndarray, metres: np.ndarray, decided: np.ndarray, valid: np.ndarray, steady: np.ndarray, fps: float
+) -> np.ndarray:
+    """Where `decided` [T, 33] is under a half, keep the middle of a left landmark and its twin, which is right all the same, and
+    take the vector between them from decided frames that are `steady` [T, 33], by interpolation in time; in place. Returns
+    [T, 33] bool: what was parted."""
+    parted = np.zeros(decided.shape, bool)
     for (first, _), group in _TORSO_GROUPS:
-        sure = credit[:, first] >= _DECIDED
-        good, bad = np.flatnonzero(valid & sure), np.flatnonzero(valid & ~sure)
+        sure = decided[:, first] >= DECIDED
+        good, bad = np.flatnonzero(valid & sure & steady[:, first]), np.flatnonzero(valid & ~sure)
         if not len(good) or not len(bad):
             continue
         bad = bad[np.abs(bad[:, None] - good).min(1) <= _APART_S * fps]
@@ -83,6 +95,8 @@ def _mirrored_frames(
     px: np.ndarray, metres: np.ndarray, confidence: np.ndarray, left: np.ndarray, prior: float, depth: float
 ) -> np.ndarray:
     """[N] bool: the mirrored frames of the cheapest sequence. `depth` is what mirroring does to z."""
+    if len(px) < 4:
+        return np.zeros(len(px), bool)
     pair = np.concatenate((left, LEFT_RIGHT[left]))
     torso = np.median(np.linalg.norm(px[:, [11, 12]] - px[:, [23, 24]], axis=-1).max(-1)).clip(1.0)
     image, space, sure = px[:, pair] / torso, metres[:, pair] / 0.5, confidence[:, pair] + 0.02

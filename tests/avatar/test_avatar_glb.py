@@ -149,7 +149,7 @@ def test_no_face_lies_on_transparent_texels_alone(still: Path) -> None:
         height, width = texture.shape[:2]
         wide = cv2.copyMakeBorder((texture[..., 3] >= 255 * CUTOFF).astype(np.uint8), 4, 4, 4, 4, cv2.BORDER_CONSTANT)
         uv = (gltf.attribute(k, "TEXCOORD_0") * (width, height))[gltf.triangles(k)]
-        low, high = np.floor(uv.min(1) - 1).astype(int) + 4, np.ceil(uv.max(1) + 1).astype(int) + 4
+        low, high = np.floor(uv.min(1) - 0.6).astype(int) + 4, np.ceil(uv.max(1) + 0.6).astype(int) + 4
         empty = [not wide[max(0, y) : v, max(0, x) : u].any() for (x, y), (u, v) in zip(low, high, strict=True)]
         assert not any(empty), f"{sum(empty)} of {len(empty)} faces of primitive {k} can't be seen"
 
@@ -226,6 +226,20 @@ def test_two_photos_each_show_their_own_side(tmp_path: Path) -> None:
     write_avatar_glb(single, avatar(standing), model(), None, Fraction(25))
     one = Gltf(single)
     assert both < 1.8 * sum(len(one.triangles(k)) for k in range(len(one.primitives))), "both photos show everything"
+
+
+@pytest.mark.parametrize("turn_deg", [60, 120])
+def test_seen_from_the_side_it_is_closed(turn_deg: float, tmp_path: Path) -> None:
+    """Front and back meet at the rim, and the underlay fills what is left: no background shines through the body."""
+    pose = posed(STANDING_DEG, turn_deg)
+    pose = BodyParams(pose.rotations, pose.betas, standing().params.translation_m, pose.camera)
+    write_avatar_glb(tmp_path / "a.glb", avatar(standing), model(), pose, Fraction(25))
+    rgba, truth = drawn(Gltf(tmp_path / "a.glb"), pose), photograph(pose)
+    body = cv2.erode((truth.matte > 0.99).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    holes = int((rgba[..., 3][body] < 0.5).sum())
+    assert holes <= 10, f"{holes} of {body.sum()} pixels inside the body show the background"
+    iou = overlap(rgba, truth)
+    assert iou > 0.9, f"outline IoU {iou:.3f}"
 
 
 @pytest.mark.parametrize("frames", [1, 3])

@@ -22,7 +22,8 @@ from safetensors.numpy import load_file, save_file
 from motionimit.avatar.avatar import Avatar
 from motionimit.avatar.build import build_portrait
 from motionimit.avatar.storage import FORMAT, read_avatar, resized, write_avatar
-from motionimit.errors import BadInput
+from motionimit.config import AvatarRequest
+from motionimit.errors import BadInput, BadUsage
 from motionimit.flow.surface import Surface
 from motionimit.flow.transfer import Renderer
 from motionimit.types import BodyParams
@@ -351,3 +352,52 @@ def described_text(path: Path) -> str:
     meta = json.loads(data[8 : 8 + size])["__metadata__"]
     assert meta["format"] == FORMAT
     return str(meta["avatar"])
+
+
+# ----- what a user asks for
+
+
+def asked(**changes: Any) -> AvatarRequest:
+    return AvatarRequest(**({"sources": (Path("a.jpg"),), "output": Path("a.avatar")} | changes))
+
+
+def test_a_request_names_its_files() -> None:
+    found = asked(glb=Path("a.glb"), motion=Path("m.bvh"))
+    assert found.input_paths == (Path("a.jpg"), Path("m.bvh"))
+    assert found.output_paths == {"--output": Path("a.avatar"), "--glb": Path("a.glb")}
+    assert found.as_report()["size_px"] == 512
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sources": ()}, "1 to 8"),
+        ({"sources": (Path("a.jpg"),) * 9}, "1 to 8"),
+        ({"output": Path("a.safetensors")}, "--output"),
+        ({"size_px": 100}, "--size"),
+        ({"glb": Path("a.obj")}, "--glb"),
+        ({"glb": Path("a.glb"), "motion": Path("a.mp4")}, "--motion"),
+        ({"motion": Path("a.npz")}, "--glb"),
+        ({"sources": (Path("a.avatar"),)}, "also the input"),
+        ({"device": "gpu"}, "--device"),
+    ],
+)
+def test_requests_that_cannot_be(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadUsage, match=said):
+        asked(**changes)
+
+
+def test_paths_are_checked_before_any_work(tmp_path: Path) -> None:
+    photo = tmp_path / "a.jpg"
+    photo.write_bytes(b"x")
+    good = asked(sources=(photo,), output=tmp_path / "a.avatar", glb=tmp_path / "a.glb")
+    good.check_paths()
+    assert list(tmp_path.iterdir()) == [photo]
+    for changes, said in (
+        ({"sources": (tmp_path / "none.jpg",)}, "does not exist"),
+        ({"output": tmp_path / "none" / "a.avatar"}, "does not exist"),
+        ({"glb": tmp_path / "none" / "a.glb"}, "does not exist"),
+        ({"motion": tmp_path / "none.npz"}, "does not exist"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            replace(good, **changes).check_paths()

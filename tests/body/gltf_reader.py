@@ -109,6 +109,7 @@ class Gltf:
         position = self.attribute(primitive, "POSITION")
         joints, weights = self.attribute(primitive, "JOINTS_0"), self.attribute(primitive, "WEIGHTS_0")
         assert np.abs(weights.sum(1) - 1).max() < 1e-5
+        assert not joints[weights == 0].any(), "joint 0 where there is no weight"
         points = np.c_[position, np.ones(len(position))]
         return np.einsum("vk,vkab,vb->va", weights, self.skinning(frame)[joints], points)[:, :3]
 

@@ -8,6 +8,7 @@ from .avatar.gltf import write_avatar_glb
 from .avatar.storage import write_avatar
 from .body.export import Motion, write_glb
 from .body.motion_file import read_motion_file, write_motion_file
+from .body.retarget import retarget
 from .compositing.film import write_overlay
 from .config import AvatarRequest, FitRequest, PersonalizeRequest
 from .driving import DRIVER_SIDE_PX, recover_motion
@@ -58,8 +59,11 @@ def avatar(request: AvatarRequest, progress: Progress | None = None) -> RunRepor
         write_avatar(request.output, made)
         if request.glb is not None:
             with run.clock.stage("mesh"):
-                moves = None if motion is None else motion.params
-                write_avatar_glb(request.glb, made, run.model, moves, DEFAULT_FPS if motion is None else motion.fps)
+                moves, fps = None, DEFAULT_FPS
+                if motion is not None:
+                    fps = motion.fps
+                    moves = retarget(made.params, motion.params, run.model, mode="source", fps=float(fps), cuts=motion.cuts)
+                write_avatar_glb(request.glb, made, run.model, moves, fps)
     run.report.output = request.output
     return run.finished()
 

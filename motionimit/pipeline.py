@@ -12,7 +12,7 @@ from itertools import repeat
 import torch
 
 from .avatar.avatar import Avatar
-from .body.orbit import arc, turntable
+from .body.orbit import arc, check_bullet_frame, turntable
 from .body.retarget import retarget
 from .cast import Cast
 from .compositing.film import Film, write_film
@@ -48,6 +48,8 @@ def _animated(settings: TransferSettings, run: Run, changed: Callable[[Avatar], 
         given = open_driver(settings, run.model, stack)
         # All inputs are open: now it's worth working.
         check_output(settings.output, settings.alpha, settings.input_paths, given.frames)
+        if settings.bullet is not None and given.frames is not None:
+            check_bullet_frame(settings.bullet.frame, given.frames)
         stack.enter_context(warming_up(run.device, cast.chosen is not None))
         people = cast.found(run)
         driving = follow_driver(given, settings.person, run)
@@ -109,11 +111,9 @@ def view(settings: ViewSettings, progress: Progress | None = None) -> RunReport:
     check_output(settings.output, settings.alpha, settings.input_paths, settings.frame_count)
     with warming_up(run.device, cast.chosen is not None):
         avatar = cast.avatar(cast.found(run), run)
-    begin = time.perf_counter()
     yaw_deg = arc(settings.turn_deg, settings.frame_count)
     motion = turntable(avatar.params, run.model, yaw_deg, settings.elevation_deg, pose)
     fps = Fraction(settings.fps).limit_denominator(1001)
     film = Film(settings.output, fps, settings.alpha)
     write_film(film, arranged(motion, run.model, fps), cast.stage(avatar, motion.camera, run), repeat(None), run)
-    run.report.driver_s = time.perf_counter() - begin
     return run.finished()

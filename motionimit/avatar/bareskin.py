@@ -17,7 +17,7 @@ ENOUGH_PX = 40
 FALLBACK = (0.78, 0.6, 0.5)  # where a photo shows no skin at all
 PRIOR_LIGHT = (0.62, 0.0, 0.12, 0.26)  # brightness: constant, and per component of the normal (x right, y up, z to the camera)
 PRIOR_WEIGHT = 0.15  # of the prior against the seen skin, as a share of its pixels
-MODEL_WEIGHT = 0.01  # of the model where nothing is seen, against seen skin further off
+MODEL_WEIGHT = 0.08  # of the model where nothing is seen, against seen skin further off
 RATIO_LIMIT = 0.35  # nats that seen skin may pull its surroundings from the model
 
 

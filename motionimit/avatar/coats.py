@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import cv2
@@ -10,13 +11,14 @@ import torch
 
 from ..body.parts import Part
 from ..flow.surface import Surface
-from .fill import nearest_index
+from .fill import push_pull
 from .garments import Garment
 from .places import heights
-from .wearing import ARM_RANK, RANK, STEP_M, Wearer, completed, field, part_of, screen_uv
+from .wearing import ARM_RANK, RANK, STEP_M, Wearer, completed, field, part_of, screen_uv, usual_color
 
 UNDER_M = 0.025  # a garment's coat lies this far under its shells
 SKIN_UNDER_M = 0.018  # bare skin lies this far under skin that the photo shows
+SOLID = 242  # alpha of texels whose colour is the garment's own
 COAT_CONFIDENCE = 0.1
 SPREAD = 2  # rings of faces by which bare skin runs on under what is beside it
 WAIST = 0.17  # height to which trousers reach whose top a shirt hid
@@ -37,14 +39,25 @@ def skin_coat(person: Wearer, bare: np.ndarray, first_layer: int) -> Surface:
     return _coat(person, under, chosen, screen_uv(person), first_layer + part, SKIN_UNDER_M - STEP_M * rank)
 
 
-def garment_coat(person: Wearer, clothes: Wearer, covered: np.ndarray, mask: np.ndarray, garment: Garment) -> Surface:
-    """Faces whose vertices are all covered [V] bool by a garment of which `mask` [L, h, w] holds the opaque texels."""
-    chosen = covered[person.model.faces.numpy()].all(1)
+def garment_coat(person: Wearer, clothes: Wearer, covered: np.ndarray, parts: Collection[int], garment: Garment) -> Surface:
+    """Faces of some parts whose vertices are all covered [V] bool by a garment; layers are numbered as the parts are."""
     part = person.model.part_of_face.numpy()
+    chosen = covered[person.model.faces.numpy()].all(1) & np.isin(part, list(parts))
     arm = np.isin(part, (Part.LEFT_ARM, Part.RIGHT_ARM))
     rank = np.where(arm, ARM_RANK.get(garment, RANK[garment]), RANK[garment])
-    uv = _snapped(clothes, mask)
-    return _coat(person, person.underlay, chosen, uv, part, UNDER_M - STEP_M * rank)
+    return _coat(person, person.underlay, chosen, screen_uv(clothes), part, UNDER_M - STEP_M * rank)
+
+
+def linings(layers: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Opaque layers [parts, h, w, 4] uint8 that run every part's colours on over the whole window, and which parts have any."""
+    out = np.full((len(Part), *layers.shape[1:]), 255, np.uint8)
+    filled = []
+    for part in Part:
+        rgb, solid = layers[part, ..., :3].astype(np.float32), layers[part, ..., 3] > SOLID
+        if solid.any():
+            out[part, ..., :3] = push_pull(rgb, solid.astype(np.float32)).clip(0, 255).astype(np.uint8)
+            filled.append(int(part))
+    return out, filled
 
 
 def _coat(
@@ -59,20 +72,6 @@ def _coat(
         confidence=torch.full((count,), COAT_CONFIDENCE),
     )
     return part_of(painted, chosen)
-
-
-def _snapped(wearer: Wearer, mask: np.ndarray) -> torch.Tensor:
-    """[V, 2] the nearest opaque texel of the vertex's own part."""
-    uv, part = screen_uv(wearer).numpy().copy(), wearer.model.part_of_vertex.numpy()
-    height, width = mask.shape[1:]
-    column, row = np.clip(uv[:, 0], 0, width - 1).astype(int), np.clip(uv[:, 1], 0, height - 1).astype(int)
-    for p in Part:
-        if mask[p].any():
-            index, distance = nearest_index(mask[p])
-            moved = (part == p) & (distance[row, column] > 0)
-            y, x = np.divmod(index[row[moved], column[moved]], width)
-            uv[moved] = np.stack((x, y), 1) + 0.5
-    return torch.from_numpy(uv.astype(np.float32))
 
 
 def tucked_upper(person: Wearer, source: Wearer, layer: int) -> tuple[np.ndarray, Surface]:
@@ -98,10 +97,12 @@ def _run_on(source: Wearer, garment: Garment) -> np.ndarray:
     """[h, w, 4] float32 the trunk's layer with one garment's cloth all over it, opaque."""
     rgba = source.portrait.layers[Part.TRUNK].numpy().astype(np.float32) / 255
     seen = source.outfit.shown[Part.TRUNK] & (source.outfit.layers[Part.TRUNK] == garment) & (rgba[..., 3] > 0.98)
+    other = Garment.LOWER if garment == Garment.UPPER else Garment.UPPER
+    ours, theirs = (usual_color(source, {g}) for g in (garment, other))
+    seen &= np.linalg.norm(rgba[..., :3] - ours, axis=-1) < np.linalg.norm(rgba[..., :3] - theirs, axis=-1)  # no hem of the other
     reach = max(2, round(0.015 * source.px_per_m()))
     seen = cv2.erode(seen.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
-    trunk = (source.body.parts[Part.TRUNK].front.face >= 0).numpy()
-    rgba[..., :3] = completed(rgba[..., :3], trunk | seen, seen)
+    rgba[..., :3] = completed(rgba[..., :3], np.ones_like(seen), seen, ours)
     rgba[..., 3] = 1
     return rgba
 

@@ -66,15 +66,13 @@ def exposure_gains(portraits: Sequence[Portrait]) -> list[np.ndarray]:
 def look_of(portrait: Portrait) -> Look:
     photo, regions = portrait.photo.numpy(), portrait.regions.numpy()
     solid = photo[..., 3] >= SOLID * 255
-    color = _linear(photo[..., :3] / 255.0)
-    usable = solid & (color.max(-1) > DARK) & (color.max(-1) < BRIGHT)
+    inner = np.ones((2 * INSIDE_PX + 1,) * 2, np.uint8)
     out = {}
     for name, members in COMPARABLE.items():
-        whole = (np.isin(regions, members) & solid).astype(np.uint8)
-        pixels = color[(cv2.erode(whole, np.ones((2 * INSIDE_PX + 1,) * 2, np.uint8)) > 0) & usable]
+        pixels = photo[cv2.erode((np.isin(regions, members) & solid).astype(np.uint8), inner) > 0, :3]
         if len(pixels) >= ENOUGH:
             some = np.linspace(0, len(pixels) - 1, SAMPLES).round().astype(int)
-            out[name] = np.log(np.maximum(pixels[some], DARK / 4)).astype(np.float32)
+            out[name] = np.log(np.maximum(_linear(pixels[some] / 255.0), DARK / 4)).astype(np.float32)
     return out
 
 
@@ -84,36 +82,56 @@ def log_gain(first: Look, second: Look) -> tuple[np.ndarray, float]:
     Mean shift over the log ratios from several starts; of the peaks, the one with the best density times prior.
     """
     shared = [name for name in COMPARABLE if name in first and name in second]
-    if not shared:
-        return np.zeros(3), 0.0
-    ratio = np.concatenate([(first[n][:, None] - second[n]).reshape(-1, 3) for n in shared])
-    light, tint = _split(ratio)
+    ours, theirs = [np.zeros((0, 3), np.float32)], [np.zeros((0, 3), np.float32)]
+    for name in shared:
+        a, b = (look[name][_measurable(look[name])] for look in (first, second))
+        ours.append(np.repeat(a, len(b), 0))
+        theirs.append(np.tile(b, (len(a), 1)))
+    a, b = np.concatenate(ours), np.concatenate(theirs)
     best, top = np.zeros(3, np.float32), -np.inf
-    for start in STARTS:
-        at: np.ndarray = np.full(3, start, np.float32)
-        for _ in range(TURNS):
-            at_light, at_tint = _split(at)
-            near = _nearness(light - at_light, tint - at_tint)
-            before, at = at, (near @ ratio) / (near.sum() + 1e-9)
-            if np.abs(at - before).max() < STILL:
-                break
-        at_light, at_tint = _split(at)
-        score = np.log(near.mean() + 1e-12) - 0.5 * (at_light / LIGHT_PRIOR) ** 2 - 0.5 * (at_tint @ at_tint) / TINT_PRIOR**2
+    for start in STARTS if len(a) else ():
+        peak, density = _peak(a, b, np.full(3, start, np.float32))
+        light, tint = _split(peak)
+        score = np.log(density + 1e-12) - 0.5 * (light / LIGHT_PRIOR) ** 2 - 0.5 * (tint @ tint) / TINT_PRIOR**2
         if score > top:
-            best, top = at, score
+            best, top = peak, score
     best = _sane(best)
     return best, likeness(first, second, best, shared)
 
 
+def _peak(ours: np.ndarray, theirs: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, float]:
+    """The peak of the log ratios of paired colours [P, 3] that is uphill from `at` [3], and the density there."""
+    ratio = ours - theirs
+    density = 0.0
+    for _ in range(TURNS):
+        # what clips in the other photo's light is missing from it: leave it out on this side too
+        fair = _measurable(ours - at) & _measurable(theirs + at)
+        near = _nearness(ratio - at) * fair
+        density = float(near.sum() / (fair.sum() + 1))
+        before, at = at, (near @ ratio) / (near.sum() + 1e-9)
+        if np.abs(at - before).max() < STILL:
+            break
+    return at, density
+
+
 def likeness(first: Look, second: Look, gain_log: np.ndarray, names: Sequence[str]) -> float:
     """0..1: the cosine between the two photos' densities of colour in the named regions, the second in the first's light."""
-    cross = sum(_overlap(first[n], second[n] + gain_log) for n in names)
-    own = sum(_overlap(first[n], first[n]) for n in names) * sum(_overlap(second[n], second[n]) for n in names)
+    low, high = np.log(DARK), np.log(BRIGHT)
+    ours = [np.clip(first[n], low, high) for n in names]
+    theirs = [np.clip(second[n] + gain_log, low, high) for n in names]
+    cross = sum(_overlap(a, b) for a, b in zip(ours, theirs, strict=True))
+    own = sum(_overlap(a, a) for a in ours) * sum(_overlap(b, b) for b in theirs)
     return float(cross / np.sqrt(own)) if own else 0.0
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> float:
-    return float(_nearness(*_split(a[:, None] - b)).mean())
+    return float(_nearness(a[:, None] - b).mean())
+
+
+def _measurable(log_color: np.ndarray) -> np.ndarray:
+    """Neither black nor clipped: [.., 3] → [..] bool."""
+    top = log_color.max(-1)
+    return np.asarray((top > np.log(DARK)) & (top < np.log(BRIGHT)))
 
 
 def _split(log_color: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +140,8 @@ def _split(log_color: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return light, log_color - light[..., None]
 
 
-def _nearness(light: np.ndarray, tint: np.ndarray) -> np.ndarray:
+def _nearness(log_ratio: np.ndarray) -> np.ndarray:
+    light, tint = _split(log_ratio)
     return np.asarray(np.exp(-0.5 * ((light / LIGHT_WIDTH) ** 2 + np.square(tint / TINT_WIDTH).sum(-1))))
 
 

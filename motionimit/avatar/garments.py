@@ -34,6 +34,7 @@ BELLY, BELLY_SHARE = (0.12, 0.4), 0.25  # heights of the belly, and the share of
 RIM_M, ENOUGH_PX = 0.04, 200  # within this of another part ..
 RARE, STRANGER = 0.004, 0.25  # .. colours with a smaller share of a garment's inside, or this much rarer there, are not its own
 FAR_FROM_SKIN = 3.5  # standard deviations beyond which nothing teaches what skin looks like
+TANNED = 3.0  # standard deviations by which bare legs may differ from the face
 BARE_LEG = 0.1  # weight of what may be bare in learning trousers and shoes
 SHOD = 0.12  # share of shoe from which a foot's bare rest belongs to the shoe
 BORDER_M = 0.05  # upper and lower are compared within this of their border
@@ -119,7 +120,7 @@ def _teachers(region: np.ndarray, tone: np.ndarray) -> np.ndarray:
     out = np.ones((len(Garment), len(region)), np.float32)
     like_skin = tone > np.exp(-0.5 * SKIN_LIMIT**2)
     out[Garment.SKIN] = np.where((tone > np.exp(-0.5 * FAR_FROM_SKIN**2)) | (region == Region.FACE), 1, 0)
-    out[Garment.LOWER] = np.where(np.isin(region, _LEG_REGIONS), BARE_LEG, 1)
+    out[Garment.LOWER] = np.where(np.isin(region, _LEG_REGIONS) & (tone > np.exp(-0.5 * TANNED**2)), BARE_LEG, 1)
     out[Garment.SHOES] = np.where(like_skin, BARE_LEG, 1)
     return out
 

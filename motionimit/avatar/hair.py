@@ -6,11 +6,13 @@ import cv2
 import numpy as np
 
 from ..body.parts import Region
+from .fill import push_pull
 from .inpaint import inpaint
 from .posed import PosedBody
 
 ENOUGH_PX = 20
 NECK_IS_BARE = 0.35  # share of hair beside the neck below which the neck's back shows skin
+CHIN_SHADOW = 12  # the shadow (or beard) under the chin is this part of the face's height
 
 
 def head_from_behind(body: PosedBody, rgb: np.ndarray, head: np.ndarray) -> np.ndarray:
@@ -37,8 +39,28 @@ def head_from_behind(body: PosedBody, rgb: np.ndarray, head: np.ndarray) -> np.n
     out = rgb.copy()
     behind = inpaint(rgb[window], ~hair)
     share = cv2.GaussianBlur(neck.astype(np.float32), (0, 0), 1.5)[..., None]
-    out[window] = behind * (1 - share) + rgb[window] * share
+    out[window] = behind * (1 - share) + _nape(rgb[window], inside & ~hair, region) * share
     return out
+
+
+def _nape(rgb: np.ndarray, skin: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """[h, w, 3] the photo with mouth, chin and the shadow under it replaced by the neck's skin; as it is where none is bare.
+
+    `skin` [h, w] bool: pixels of the head that aren't hair. Of the neck's, the half that looks most like the face is taken for
+    bare: the rest is collar, chain or shadow.
+    """
+    face = region == Region.FACE
+    reach = max(1, int(face.any(1).sum()) // CHIN_SHADOW)
+    covered = cv2.dilate(face.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    neck = skin & (region == Region.NECK)
+    neck = neck & (covered == 0) if (neck & (covered == 0)).sum() >= 2 * ENOUGH_PX else neck
+    if neck.sum() < ENOUGH_PX or not (skin & face).any():
+        return rgb
+    lab = cv2.cvtColor(cv2.GaussianBlur(rgb, (0, 0), 1.0).astype(np.float32), cv2.COLOR_RGB2Lab)
+    off = np.linalg.norm(lab - np.median(lab[skin & face], axis=0), axis=-1)
+    bare = neck & (off <= np.median(off[neck]))
+    share = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), reach)[..., None]
+    return np.asarray(rgb * (1 - share) + push_pull(rgb, bare.astype(np.float32)) * share)
 
 
 def _hair(rgb: np.ndarray, inside: np.ndarray, region: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from ..flow.surface import Surface, join
 from .avatar import Avatar
 from .bareskin import skin_colors
 from .build import Portrait
-from .coats import garment_coat, hidden_waist, skin_coat, tucked_upper
+from .coats import garment_coat, hidden_waist, linings, skin_coat, tucked_upper
 from .garments import Garment, Outfit, parse_garments
 from .layers import HEAD_BACK, LAYER_COUNT, SKIRT
 from .places import heights
@@ -141,10 +141,12 @@ def _put_on(stack: _Stack, person: Wearer, taken: Mapping[Garment, Wearer], cove
         layers, known = garment_layers(wearer, garments)
         first = stack.paint(layers, known)
         stack.add(carried(shells(wearer, layers[..., 3]), wearer.body.rest_m, target), first)
-        labels = labels_of(wearer, garments)
         for garment in garments:
-            opaque = (labels == garment) & (layers[..., 3] > 242)
-            stack.add(garment_coat(person, wearer, covered[garment], opaque, garment), first)
+            own = layers.copy()
+            own[..., 3][labels_of(wearer, garments) != garment] = 0
+            lining, parts = linings(own)
+            if parts:
+                stack.add(garment_coat(person, wearer, covered[garment], parts, garment), stack.paint(lining))
 
 
 def _not_hidden(person: Wearer, kept: set[Garment], covered: Mapping[Garment, np.ndarray]) -> np.ndarray:

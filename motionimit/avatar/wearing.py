@@ -29,6 +29,7 @@ FEATHER_PX = 0.7
 HANGS_M = 0.015  # cloth that nothing shows reaches this far beyond the bare body
 STRAND_M = 0.015  # single hairs reach this far beyond what is parsed as hair
 CRUMB_SHARE = 0.05  # pieces smaller than this share of a layer's largest are mistakes of the parsing
+FEW_PX = 60  # less than this of a layer says nothing about the rest of it
 PATTERN_PX, PLAIN = 4, 0.06  # cloth departs from its own blur by less than this share where it is plain
 MANY_PX = 400  # holes in cloth larger than this are patched, smaller ones diffused
 
@@ -96,6 +97,7 @@ def garment_layers(wearer: Wearer, taken: Collection[Garment]) -> tuple[np.ndarr
     chosen = np.isin(labels, [int(g) for g in taken])
     if Garment.LOWER in taken and Garment.SKIN not in taken:  # of clothes; what arms show of trousers is a slip of the fit
         chosen[[Part.LEFT_ARM, Part.RIGHT_ARM]] &= labels[[Part.LEFT_ARM, Part.RIGHT_ARM]] != Garment.LOWER
+    color = usual_color(wearer, taken)
     reach, strand = (m * wearer.px_per_m() for m in (HANGS_M, STRAND_M))
     for layer in range(len(rgba)):
         if layer != HEAD_BACK:
@@ -110,17 +112,27 @@ def garment_layers(wearer: Wearer, taken: Collection[Garment]) -> tuple[np.ndarr
             if layer != HEAD_BACK:
                 rim = (distance_to(other | hidden) < 1.5) | (distance_to(hidden) < strand)
                 seen = chosen[layer] & ~rim & wearer.outfit.shown[layer]
-                rgba[layer, ..., :3] = completed(rgba[layer, ..., :3], chosen[layer], seen)
+                rgba[layer, ..., :3] = completed(rgba[layer, ..., :3], chosen[layer], seen, color)
         rgba[layer, ..., 3] *= feathered(~other)
         known[layer] &= chosen[layer]
     return (rgba * 255 + 0.5).astype(np.uint8), known
 
 
-def completed(rgb: np.ndarray, wanted: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """rgb [h, w, 3] with what is wanted but not seen filled in from what is: patches in large holes, diffusion elsewhere."""
-    if not seen.any():
-        return rgb
+def usual_color(wearer: Wearer, garments: Collection[Garment]) -> np.ndarray:
+    """[3] float32, 0..1: the median colour of what the photo shows of some garments; grey where it shows nothing."""
+    shown = np.isin(wearer.outfit.labels, [int(g) for g in garments])
+    pixels = wearer.portrait.photo.numpy()[..., :3][shown]
+    return np.median(pixels, axis=0).astype(np.float32) / 255 if len(pixels) else np.full(3, 0.5, np.float32)
+
+
+def completed(rgb: np.ndarray, wanted: np.ndarray, seen: np.ndarray, color: np.ndarray) -> np.ndarray:
+    """rgb [h, w, 3] with what is wanted but not seen filled in from what is: patches in large holes, diffusion elsewhere.
+
+    color [3] fills what shows too little of itself.
+    """
     seen = seen & ~_crumbs(seen)
+    if seen.sum() < FEW_PX:
+        return np.where(wanted[..., None] & ~seen[..., None], color, rgb)
     holes = wanted & ~seen
     core = cv2.erode(holes.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     filled = push_pull(rgb, seen.astype(np.float32))

@@ -23,7 +23,7 @@ LIMBS = (
 TORSO = (11, 12, 23, 24)
 HEAD = (0, 2, 5, 7, 8, 9, 10)
 STATURE_M = 1.7  # what the detector's metric landmarks assume on average
-HIDDEN = 0.6  # trust in the direction of a hidden limb whose root is certain: the detector's guess knows more than any prior
+GUESSED, HIDDEN = 0.15, 0.6  # least trust in a direction, and in that of a limb inside the picture
 OUTSIDE = 0.02  # landmarks further outside the image than this share of its size are guesses
 
 
@@ -43,15 +43,14 @@ def observe(track: PersonTrack, camera: Camera) -> Observations:
 
 
 def bone_trust(confidence: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """[T, B] weight of the bones' 3D directions from the landmarks' confidence [T, 33]: the geometric mean of a bone's ends, but
-    not less than 0.15, nor, for a limb `inside` [T, 33] the image, than 0.6 of its shoulder's or hip's."""
+    """[T, B] weight of the bones' 3D directions: the geometric mean of the confidence [T, 33] of both ends, but for limbs `inside`
+    [T, 33] the picture not less than 0.6. Where the body hides a limb, the detector guesses from all the rest, and knows more than
+    the joint limits, which would straighten an arm that rests on the hip."""
     a, b = BONES.T
-    trust = np.maximum(np.sqrt(confidence[:, a] * confidence[:, b]), 0.15)
+    least = np.full((len(confidence), len(BONES)), GUESSED)
     limbs = slice(len(LIMB_BONES))
-    roots = np.repeat([marks[0] for *_, marks in LIMBS], 2)
-    least = HIDDEN * confidence[:, roots] * (inside[:, a[limbs]] & inside[:, b[limbs]])
-    trust[:, limbs] = np.maximum(trust[:, limbs], least)
-    return trust
+    least[:, limbs][inside[:, a[limbs]] & inside[:, b[limbs]]] = HIDDEN
+    return np.maximum(np.sqrt(confidence[:, a] * confidence[:, b]), least)
 
 
 def along_ray(world_m: np.ndarray, box_xyxy_px: np.ndarray, camera: Camera) -> np.ndarray:

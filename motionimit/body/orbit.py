@@ -97,7 +97,7 @@ def seen_from(motion: BodyParams, model: BodyModel, yaw_deg: Sequence[float]) ->
     for yaw, rotation in zip(yaw_deg, pivot.rotations(np.asarray(yaw_deg, np.float64)), strict=True):
         level = torch.from_numpy(turn(np.asarray(yaw))).float()
         views.append(shifted(moved(there, model, rotation[None], pivot.point_m), (way @ level.T).numpy()))
-    body = np.stack([outline(view, model) for view in views])
+    body = np.concatenate([outline(view, model).reshape(-1, 3) for view in views])
     shift_m = room(body, outline(motion, model), motion.camera, pivot)
     return [shifted(view, shift_m) for view in views]
 
@@ -109,8 +109,7 @@ def bullet_time(motion: BodyParams, model: BodyModel, frame: int, spin_frames: i
     Raises `BadUsage` for a frame that the motion doesn't have.
     """
     total = len(motion.rotations)
-    if not 0 <= frame < total:
-        raise BadUsage(f"--bullet freezes frame {frame}, but the motion has frames 0 to {total - 1} only; choose one of these.")
+    check_bullet_frame(frame, total)
     index = np.r_[0 : frame + 1, np.full(spin_frames, frame), frame + 1 : total]
     frozen = motion.at(frame, *motion.camera.size_px)
     still, whole = Pivot.of(frozen, model), Pivot.of(motion, model)
@@ -125,6 +124,12 @@ def bullet_time(motion: BodyParams, model: BodyModel, frame: int, spin_frames: i
         for n in ("rotations", "translation_m")
     ]
     return BodyParams(torch.cat(parts[0]), motion.betas, torch.cat(parts[1]), motion.camera), index
+
+
+def check_bullet_frame(frame: int, total: int) -> None:
+    """Raises `BadUsage` for a frame that a motion of `total` frames doesn't have."""
+    if not 0 <= frame < total:
+        raise BadUsage(f"--bullet freezes frame {frame}, but the motion has frames 0 to {total - 1} only; choose one of these.")
 
 
 def moved(params: BodyParams, model: BodyModel, rotations: np.ndarray, pivot_m: np.ndarray) -> BodyParams:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .stream import Stage
     from .views import Programme
 
-SYNTHETIC_NOTE = "Synthetic video: a person's motion was transferred onto a photo with motionimit."
+SYNTHETIC_NOTE = "Synthetic pictures of a person, made from photos with motionimit."
 
 
 @dataclass(frozen=True, slots=True)

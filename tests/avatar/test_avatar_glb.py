@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,8 @@ from avatar_material import HAIR, SIZE_PX, SKIN, STANDING_DEG, Person, close_to,
 
 from motionimit.avatar.avatar import Avatar
 from motionimit.avatar.build import build_portrait
-from motionimit.avatar.gltf import CUTOFF, write_avatar_glb
+from motionimit.avatar.gltf import write_avatar_glb
+from motionimit.avatar.hull import CUTOFF
 from motionimit.errors import BadInput
 from motionimit.flow.surface import Surface
 from motionimit.flow.transfer import Renderer
@@ -142,8 +144,19 @@ def test_materials_are_what_viewers_need(still: Path) -> None:
     assert {c["wrapS"] for c in gltf.doc["samplers"]} == {33071}, "clamped to the edge"
 
 
-def test_no_face_lies_on_transparent_texels_alone(still: Path) -> None:
-    gltf = Gltf(still)
+def test_no_face_lies_on_transparent_texels_alone(tmp_path: Path) -> None:
+    """The left half of the picture's person is made transparent."""
+    portrait = avatar(standing).portraits[0]
+    layers = portrait.layers.clone()
+    layers[:, :, : layers.shape[2] // 2, 3] = 0
+    write_avatar_glb(
+        tmp_path / "a.glb",
+        replace(avatar(standing), portraits=(replace(portrait, layers=layers),)),
+        model(),
+        None,
+        Fraction(25),
+    )
+    gltf, left = Gltf(tmp_path / "a.glb"), 0
     for k in range(len(gltf.primitives)):
         texture = gltf.texture(k)
         height, width = texture.shape[:2]
@@ -152,6 +165,9 @@ def test_no_face_lies_on_transparent_texels_alone(still: Path) -> None:
         low, high = np.floor(uv.min(1) - 0.6).astype(int) + 4, np.ceil(uv.max(1) + 0.6).astype(int) + 4
         empty = [not wide[max(0, y) : v, max(0, x) : u].any() for (x, y), (u, v) in zip(low, high, strict=True)]
         assert not any(empty), f"{sum(empty)} of {len(empty)} faces of primitive {k} can't be seen"
+        left += len(empty)
+    share = left / len(portrait.surface.faces)
+    assert 0.3 < share < 0.7, f"{share:.0%} of the faces are left of half a person"
 
 
 def test_transparent_texels_carry_the_persons_colours(still: Path) -> None:

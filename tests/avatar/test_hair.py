@@ -15,6 +15,8 @@ from motionimit.body.parts import Part, Region
 
 CELL_PX = 2
 
+GREEN = (0.1, 0.8, 0.2)
+
 
 def large():
     """Short hair in a photo of twice the size."""
@@ -136,3 +138,17 @@ def test_a_body_without_a_face_keeps_its_relief():
     grid = relief(body, alpha)
     faceless = replace(body, region=np.full_like(body.region, -1))
     assert with_hair(faceless, grid, alpha) is grid
+
+
+def test_no_mouth_is_left_on_the_nape():
+    """Short hair: the nape is bare, but what the photo shows there is mouth and chin."""
+    photo = large()
+    body, head = head_of(photo)
+    face = body.region == Region.FACE
+    rows, columns = np.flatnonzero(face.any(1)), np.flatnonzero(face.any(0))
+    mouth, across = np.zeros_like(face), len(columns) // 3
+    mouth[rows[-1] - (rows[-1] - rows[0]) // 5 : rows[-1] - 1, columns[0] + across : columns[-1] - across] = True
+    colors = np.where((mouth & face & head)[..., None], np.float32(GREEN), photo.colors).astype(np.float32)
+    behind = head_from_behind(body, colors, head)[head]
+    green = behind[:, 1] - behind[:, 0] > 0.2
+    assert (mouth & face & head).sum() > 20 and not green.any(), f"{green.sum()} px of the mouth are on the back of the head"

@@ -82,6 +82,11 @@ def test_one_view_alone_is_the_whole_picture_without_a_name(body: BodyModel) -> 
     assert first.shape == (SIZE[1], SIZE[0], 3) and not first[..., 0].any()
 
 
+def test_a_photo_may_drive_views(body: BodyModel) -> None:
+    programme = arranged(motion(1), body, FPS, (), (0.0, 45.0, 180.0))
+    assert programme.moments == 1 and len(list(programme.finished(numbered(3)))) == 1
+
+
 def test_transparent_views_keep_their_alpha_untouched(body: BodyModel) -> None:
     programme = arranged(motion(), body, FPS, (), (0.0, 90.0))
     first = next(programme.finished(numbered(12, channels=4)))

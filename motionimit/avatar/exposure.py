@@ -33,9 +33,10 @@ ENOUGH = 60  # pixels of a region
 DARK, BRIGHT = 0.012, 0.95  # linear light: below is noise, above is clipped
 LIGHT_WIDTH, TINT_WIDTH = 0.15, 0.05  # of the peak of log ratios: light varies with shading, tint hardly
 LIGHT_PRIOR, TINT_PRIOR = 0.4, 0.12  # sigmas of log gains
-MOST_LOG_LIGHT, MOST_LOG_TINT = np.log(2.0), np.log(1.25)
-STARTS = (-0.6, -0.3, 0.0, 0.3, 0.6)
-TURNS, STILL = 15, 1e-3
+MOST_LOG_LIGHT, MOST_LOG_TINT = np.log(2.0), np.log(1.3)
+STARTS = (-0.5, 0.0, 0.5)
+WIDENING = (4.0, 2.0, 1.0)  # of the widths, while the peak is approached
+TURNS, STILL = 6, 1e-3  # steps of the mean shift at each width, and what is too small a step to go on
 ALIKE = 0.2  # least likeness of the colours in a common light, below which they say nothing of the light
 
 Look = dict[str, np.ndarray]
@@ -103,14 +104,15 @@ def _peak(ours: np.ndarray, theirs: np.ndarray, at: np.ndarray) -> tuple[np.ndar
     """The peak of the log ratios of paired colours [P, 3] that is uphill from `at` [3], and the density there."""
     ratio = ours - theirs
     density = 0.0
-    for _ in range(TURNS):
-        # what clips in the other photo's light is missing from it: leave it out on this side too
-        fair = _measurable(ours - at) & _measurable(theirs + at)
-        near = _nearness(ratio - at) * fair
-        density = float(near.sum() / (fair.sum() + 1))
-        before, at = at, (near @ ratio) / (near.sum() + 1e-9)
-        if np.abs(at - before).max() < STILL:
-            break
+    for width in WIDENING:
+        for _ in range(TURNS):
+            # what clips in the other photo's light is missing from it: leave it out on this side too
+            fair = _measurable(ours - at) & _measurable(theirs + at)
+            near = _nearness((ratio - at) / width) * fair
+            density = float(near.sum() / (fair.sum() + 1))
+            before, at = at, (near @ ratio) / (near.sum() + 1e-9)
+            if np.abs(at - before).max() < STILL:
+                break
     return at, density
 
 

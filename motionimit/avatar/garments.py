@@ -80,7 +80,7 @@ def parse_garments(portrait: Portrait, model: BodyModel) -> Outfit:
     labels = _whole_feet(_tidy(np.where(regions >= 0, share.argmax(0), -1).astype(np.int32), regions), regions)
     layers = _per_layer(labels, portrait)
     height, along = heights(model, portrait.params.betas), along_arms(model, portrait.params.betas)
-    layers[Part.TRUNK] = _without_arms(layers[Part.TRUNK], spread(body, model, Part.TRUNK, height))
+    layers[Part.TRUNK] = _without_arms(layers[Part.TRUNK], spread(body, model, Part.TRUNK, height), regions)
     for arm in _ARMS:
         bare = (front_of(body, arm).face >= 0).numpy()
         layers[arm] = _sleeves(layers[arm], spread(body, model, arm, along), bare)
@@ -208,15 +208,15 @@ def _per_layer(labels: np.ndarray, portrait: Portrait) -> np.ndarray:
     return out
 
 
-def _without_arms(labels: np.ndarray, height: np.ndarray) -> np.ndarray:
+def _without_arms(labels: np.ndarray, height: np.ndarray, regions: np.ndarray) -> np.ndarray:
     """The trunk's labels [h, w] without skin below the armpits, which is that of arms beside it, unless the belly is bare.
 
     height [h, w] of the trunk.
     """
-    belly = (labels >= 0) & (height > BELLY[0]) & (height < BELLY[1])
+    belly = (labels >= 0) & (height > BELLY[0]) & (height < BELLY[1]) & np.isin(regions, (Region.CHEST, Region.PELVIS))
     below = (labels == Garment.SKIN) & (height < ARMPIT)
     cloth = np.isin(labels, (Garment.UPPER, Garment.LOWER))
-    if not cloth.any() or not below.any() or (labels[belly] == Garment.SKIN).mean() > BELLY_SHARE:
+    if not cloth.any() or not below.any() or (labels[belly] == Garment.SKIN).sum() > BELLY_SHARE * belly.sum():
         return labels
     nearest, _ = nearest_index(cloth)
     return np.where(below, labels.reshape(-1)[nearest], labels)

@@ -46,7 +46,7 @@ class Motion:
     extra: dict[str, np.ndarray] = field(default_factory=dict)
     cuts: tuple[int, ...] = ()  # frames that begin a new shot, as `PersonTrack.cuts`
     warnings: tuple[str, ...] = ()  # what of the file can't be used
-    thumbs: np.ndarray | None = None  # [T, h, w] uint8: the frames it was fitted to, see `motion_thumbs`
+    thumbs: np.ndarray | None = None  # [T, h, w] uint8: the frames it was fitted to, see `pose.same_frame`
 
     @property
     def frames(self) -> int:
@@ -81,7 +81,7 @@ def write_motion(
 
     Ours besides: fps as an exact string ("30000/1001"), camera [5] = focal, centre x, centre y, width, height in px (world:
     y up, camera at the origin looking along -z), rotations [T, 24, 3, 3] (the poses to the last bit), cuts (frames that begin a
-    new shot), thumbs [T, h, w] uint8 (see `motion_thumbs`), and `extra` (arrays, numbers, strings). Raises `BadInput` where it
+    new shot), thumbs [T, h, w] uint8 (see `pose.same_frame`), and `extra` (arrays, numbers, strings). Raises `BadInput` where it
     can't be written.
     """
     clash = set(extra or {}) & set(OWN_KEYS)

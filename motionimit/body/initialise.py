@@ -9,7 +9,7 @@ import numpy as np
 from ..geometry.camera import Camera
 from ..types import PersonTrack
 from . import so3
-from .residuals import BONES, LIMB_BONES, RELIABILITY, Observations
+from .residuals import BONES, RELIABILITY, Observations
 from .rig import Shaped
 from .solver import State
 
@@ -23,7 +23,8 @@ LIMBS = (
 TORSO = (11, 12, 23, 24)
 HEAD = (0, 2, 5, 7, 8, 9, 10)
 STATURE_M = 1.7  # what the detector's metric landmarks assume on average
-GUESSED, HIDDEN = 0.15, 0.6  # least trust in a direction, and in that of a limb inside the picture
+GUESSED, GUESSED_ARM = 0.15, 0.6  # least trust in the 3D direction of a bone, and of an arm's inside the picture
+ARMS = slice(4)  # of BONES
 OUTSIDE = 0.02  # landmarks further outside the image than this share of its size are guesses
 
 
@@ -43,13 +44,12 @@ def observe(track: PersonTrack, camera: Camera) -> Observations:
 
 
 def bone_trust(confidence: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """[T, B] weight of the bones' 3D directions: the geometric mean of the confidence [T, 33] of both ends, but for limbs `inside`
-    [T, 33] the picture not less than 0.6. Where the body hides a limb, the detector guesses from all the rest, and knows more than
-    the joint limits, which would straighten an arm that rests on the hip."""
+    """[T, B] weight of the bones' 3D directions: the geometric mean of the confidence [T, 33] of both ends, but for arms `inside`
+    [T, 33] the picture not less than 0.6. Where the body hides a forearm, the detector guesses from all the rest, and knows more
+    than the joint limits, which would straighten an arm that rests on the hip."""
     a, b = BONES.T
     least = np.full((len(confidence), len(BONES)), GUESSED)
-    limbs = slice(len(LIMB_BONES))
-    least[:, limbs][inside[:, a[limbs]] & inside[:, b[limbs]]] = HIDDEN
+    least[:, ARMS][inside[:, a[ARMS]] & inside[:, b[ARMS]]] = GUESSED_ARM
     return np.maximum(np.sqrt(confidence[:, a] * confidence[:, b]), least)
 
 

@@ -1,10 +1,14 @@
-"""Left and right of a body or of a pair of limbs, exchanged by the estimator for a few frames, put back.
+"""Left and right of a body or of a pair of limbs, exchanged or mixed by the estimator for a few frames, put back.
 
 Per frame the labelling is either as reported or mirrored; the cheapest sequence is found by dynamic programming (Viterbi) over
 cost = Σ prior · [mirrored] + Σ |x(t) - 2 x(t-1) + x(t-2)|, the acceleration under the chosen labellings, in the image AND in
 3D. A body taken back to front has its depth reversed as well. Someone who truly turns round goes on at an even rate under the
 reported labels, while the mirrored ones would bounce back, so a true turn stays; a burst of wrong labels costs four kinks and
 goes.
+
+An estimator that can't tell front from back may also report something between a pose and its mirror image, and left and right
+come together. `decidedness` tells such frames by bones that are too short; they are no evidence of which labels are right, and
+`part_pairs` takes their left and right apart again.
 """
 
 from __future__ import annotations
@@ -20,10 +24,11 @@ _ARMS = np.array([13, 15, 19])
 _LEGS = np.array([25, 27, 31])
 # Labels that change cost up to 4 at each end, so mirrored stretches beyond 2.7 s (legs 1.3 s, arms 0.7 s) are always believed.
 _BODY_PRIOR_PER_S, _LEGS_PRIOR_PER_S, _ARMS_PRIOR_PER_S = 3.0, 6.0, 12.0
-_TORSO_GROUPS = (((11, 12), (11, 12, *range(13, 23))), ((23, 24), (23, 24, *range(25, 33))))  # a bone, and what shares its doubts
-_LACK = (0.35, 0.45)  # of its usual length that such a bone is short of when half of the credit is gone; backs have narrow hips
-DECIDED = 0.5  # landmarks with less say nothing of left and right
-_APART_S = 0.75  # left and right are put where they were, or will be, within this time
+# A bone from left to right, the landmarks that share its doubts, and the share of its length that may be missing: hips seen from
+# behind are reported a third too narrow where nothing is wrong.
+_GROUPS = (((11, 12), np.arange(11, 23), 0.35), ((23, 24), np.arange(23, 33), 0.45))
+_DECIDED = 0.5  # landmarks with less say nothing of left and right
+_APART_S = 0.75  # a frame's left and right are known from frames that are no further away
 _CAP = 1.0  # torso lengths or half metres: beyond, all jumps are alike
 
 
@@ -34,9 +39,11 @@ def repair_swaps(
     Landmarks whose `decidedness` [T, 33] is under a half have no say."""
     decided = np.ones(px.shape[:2], np.float32) if decided is None else decided
     changed = np.zeros(len(valid), bool)
-    arms, legs = (valid & (decided[:, left[0]] >= DECIDED) for left in (_ARMS, _LEGS))
+    arms, legs = (valid & (decided[:, left[0]] >= _DECIDED) for left in (_ARMS, _LEGS))
     frames = np.flatnonzero(arms | legs)
-    body = _mirrored_frames(px[frames], metres[frames], (confidence * decided)[frames], _BODY, _BODY_PRIOR_PER_S / fps, depth=-1.0)
+    body = _mirrored_frames(
+        px[frames], metres[frames], (confidence * decided)[frames], _BODY, _BODY_PRIOR_PER_S / fps, depth=-1.0
+    )
     _exchange((px, metres, confidence), frames[body], np.arange(33))
     metres[frames[body], :, 2] *= -1
     changed[frames[body]] = True
@@ -55,11 +62,11 @@ def repair_swaps(
 
 
 def decidedness(metres: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """[T, 33] in 0..1: 1 / (1 + (lack / 0.45)⁶), where lack is the share of its median length that the bone from shoulder to
-    shoulder (for the legs: hip to hip) is short of in 3D. The mean of a pose and its mirror image has short bones between left and
-    right, which no motion of a body gives."""
+    """[T, 33] in 0..1: 1 / (1 + (lack / c)⁶), where lack is the share of its median length that the bone from shoulder to shoulder
+    (arms, c = 0.35) or hip to hip (legs, c = 0.45) is short of in 3D. The mean of a pose and its mirror image has short bones
+    between left and right, and no turn of a body has."""
     out = np.ones(metres.shape[:2], np.float32)
-    for ((left, right), group), half in zip(_TORSO_GROUPS, _LACK, strict=True):
+    for (left, right), group, half in _GROUPS:
         length = np.linalg.norm(metres[:, left] - metres[:, right], axis=-1)
         usual = float(np.median(length[valid])) if valid.any() else 0.0
         lack = np.maximum(1 - length / max(usual, 1e-6), 0)
@@ -74,20 +81,20 @@ def part_pairs(
     take the vector between them from decided frames that are `steady` [T, 33], by interpolation in time; in place. Returns
     [T, 33] bool: what was parted."""
     parted = np.zeros(decided.shape, bool)
-    for (first, _), group in _TORSO_GROUPS:
-        sure = decided[:, first] >= DECIDED
+    for (first, _), group, _ in _GROUPS:
+        sure = decided[:, first] >= _DECIDED
         good, bad = np.flatnonzero(valid & sure & steady[:, first]), np.flatnonzero(valid & ~sure)
         if not len(good) or not len(bad):
             continue
         bad = bad[np.abs(bad[:, None] - good).min(1) <= _APART_S * fps]
-        left = np.array([k for k in group if k % 2])
+        left = group[group % 2 == 1]
         right = LEFT_RIGHT[left]
         for array in (px, metres):
             between = ((array[:, left] - array[:, right]) / 2).reshape(len(array), -1)
             between = np.stack([np.interp(bad, good, column[good]) for column in between.T], -1).reshape(len(bad), len(left), -1)
             middle = (array[np.ix_(bad, left)] + array[np.ix_(bad, right)]) / 2
             array[np.ix_(bad, left)], array[np.ix_(bad, right)] = middle + between, middle - between
-        parted[np.ix_(bad, np.array(group))] = True
+        parted[np.ix_(bad, group)] = True
     return parted
 
 

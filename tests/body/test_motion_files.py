@@ -60,12 +60,14 @@ def saved(path: Path, content: dict[str, Any]) -> Path:
 
 def test_our_npz_is_exact_to_the_last_bit(tmp_path: Path, body: BodyModel) -> None:
     params = some_params()
-    motion = Motion(params, Fraction(30000, 1001), cuts=(3, 9))
+    thumbs = np.random.default_rng(0).integers(0, 256, (12, 32, 18), np.uint8)
+    motion = Motion(params, Fraction(30000, 1001), cuts=(3, 9), thumbs=thumbs)
     assert write_motion_file(tmp_path / "M.NPZ", motion, body) == ()
     read = read_motion_file(tmp_path / "M.NPZ")
     for name in ("rotations", "betas", "translation_m"):
         assert torch.equal(getattr(read.params, name), getattr(params, name)), name
     assert (read.params.camera, read.fps, read.cuts, read.warnings) == (params.camera, Fraction(30000, 1001), (3, 9), ())
+    assert read.thumbs is not None and np.array_equal(read.thumbs, thumbs)
     write_motion_file(tmp_path / "again.npz", read, body)
     assert torch.equal(read_motion_file(tmp_path / "again.npz").params.rotations, params.rotations)
 
@@ -77,12 +79,13 @@ def test_edited_poses_count_more_than_our_own_key(tmp_path: Path, contents: dict
     assert off < 1e-3, f"off by {off:.1e} rad from the edited poses"
 
 
-def test_a_part_takes_its_cuts_along() -> None:
-    motion = Motion(some_params(), Fraction(10), cuts=(3, 7, 9))
+def test_a_part_takes_its_cuts_and_thumbs_along() -> None:
+    motion = Motion(some_params(), Fraction(10), cuts=(3, 7, 9), thumbs=np.arange(12, dtype=np.uint8)[:, None, None])
     assert motion.part().cuts == (3, 7, 9)
     assert motion.part(start_s=0.3).cuts == (4, 6), "a cut at the first frame is none"
     assert motion.part(start_s=0.1, max_frames=7).cuts == (2, 6)
-    assert motion.part(start_s=0.1, max_frames=6).cuts == (2,)
+    part = motion.part(start_s=0.1, max_frames=6)
+    assert part.cuts == (2,) and part.thumbs is not None and part.thumbs.ravel().tolist() == [1, 2, 3, 4, 5, 6]
 
 
 def test_bvh_tells_what_it_cannot_hold(tmp_path: Path, body: BodyModel) -> None:
@@ -168,7 +171,7 @@ _ANY = hnp.arrays(
     st.sampled_from(["f4", "f8", "i1", "i8", "u1", "?", "c8", "U5", "S3"]).map(np.dtype),
     hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=13),
 )
-_KEYS = ("poses", "trans", "betas", "fps", "mocap_framerate", "camera", "rotations", "cuts", "gender")
+_KEYS = ("poses", "trans", "betas", "fps", "mocap_framerate", "camera", "rotations", "cuts", "thumbs", "gender")
 
 
 @FUZZ

@@ -114,8 +114,8 @@ def per_frame(path: Path, clip: Path, generator: Generator, size_px: int, frames
 
 def posed(path: Path, clip: Path, run: Run, size_px: int) -> tuple[Avatar, torch.Tensor, Camera]:
     """The photo's avatar, the clip's poses [T, 24, 4, 4] for it, and the camera of the output."""
-    driver, avatar = recover(clip, run, 1), avatar_of([path], size_px, run)
-    placed = retarget(avatar.params, driver.params, run.model, fps=float(driver.track.fps), cuts=driver.track.cuts)
+    driver, avatar = recover(clip, run, 1).motion, avatar_of([path], size_px, run)
+    placed = retarget(avatar.params, driver.params, run.model, fps=float(driver.fps), cuts=driver.cuts)
     return avatar, run.model.transforms(placed), placed.camera
 
 

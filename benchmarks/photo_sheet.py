@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from motionimit.body.export import Motion
 from motionimit.body.retarget import retarget
 from motionimit.compositing.label import grid
 from motionimit.compositing.place import over
@@ -22,13 +23,11 @@ from motionimit.media.image import write_png
 from motionimit.media.reader import VideoReader
 from motionimit.run import Run
 from motionimit.sources import avatar_of
-from motionimit.types import BodyParams, PersonTrack
 
 
 @dataclass(frozen=True)
-class Motion:
-    track: PersonTrack
-    params: BodyParams
+class Acted:
+    motion: Motion
     shown: list[int]
     pictures: list[np.ndarray]
 
@@ -55,20 +54,20 @@ def main() -> None:
     print(args.sheet)
 
 
-def recover(clip: Path, run: Run, count: int) -> Motion:
+def recover(clip: Path, run: Run, count: int) -> Acted:
     """Fit a clip and keep `count` of its frames, evenly spread."""
     with VideoReader(clip, max_side_px=DRIVER_SIDE_PX) as reader:
-        track, params = recover_motion(reader, None, run)
-        shown = np.linspace(0, len(track.valid) - 1, count + 2).round().astype(int)[1:-1].tolist()
-        return Motion(track, params, shown, [frame.rgb for frame in reader if frame.index in shown])
+        motion = recover_motion(reader, None, run)
+        shown = np.linspace(0, motion.frames - 1, count + 2).round().astype(int)[1:-1].tolist()
+        return Acted(motion, shown, [frame.rgb for frame in reader if frame.index in shown])
 
 
-def animate(path: Path, motions: list[Motion], run: Run, size_px: int) -> list[np.ndarray]:
+def animate(path: Path, motions: list[Acted], run: Run, size_px: int) -> list[np.ndarray]:
     """The photo, then its person in the shown frames of every motion."""
     avatar = avatar_of([path], size_px, run)
     (renderer,), out = renderers(avatar), [avatar.picture]
     for m in motions:
-        placed = retarget(avatar.params, m.params, run.model, fps=float(m.track.fps), cuts=m.track.cuts)
+        placed = retarget(avatar.params, m.motion.params, run.model, fps=float(m.motion.fps), cuts=m.motion.cuts)
         bones = run.model.transforms(placed)
         out += [over(renderer.render(bones[t], placed.camera).rgba, avatar.background) for t in m.shown]
     return out

@@ -2,9 +2,9 @@
 
 python benchmarks/swap_sheet.py sheet.png --photos PERSON CLOTHES PARTS [PERSON CLOTHES PARTS ..] [--height 420] [--size 512]
 
-One row per pair: person, clothes, the person as drawn without a swap, dressed, and dressed in another pose from two sides. PARTS as in
-`motionimit swap --parts`, with commas. The face's change is the mean absolute difference of the two drawings in the face's pixels, as
-a share of full scale.
+One row per pair: person, clothes, the person as drawn without a swap, dressed, and dressed in another pose from two sides.
+PARTS as in `motionimit swap --parts`, with commas. The face's change is the mean absolute difference of the two drawings in
+the face's pixels (what is parsed as skin of it, so that new hair doesn't count), as a share of full scale.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import numpy as np
 import torch
 
 from motionimit.avatar.avatar import Avatar
+from motionimit.avatar.garments import Garment
+from motionimit.avatar.outfit import parse_garments
 from motionimit.avatar.swap import dressed
 from motionimit.body.model import BodyModel
 from motionimit.body.parts import JOINT_NAMES, Region
@@ -73,16 +75,17 @@ def main() -> None:
 def compared(person: Avatar, result: Avatar, model: BodyModel) -> tuple[list[np.ndarray], float]:
     """The drawings of a row, and the mean absolute difference 0..1 of the first two in the face."""
     own, new = drawn(person, person.params, model), drawn(result, person.params, model)
-    face = face_of(person)
+    face = face_of(person, model)
     changed = np.abs(own.astype(float) - new).mean(-1)[face].mean() / 255 if face.any() else 0.0
     turned = [drawn(result, posed(person.params, turn), model) for turn in TURNS_DEG]
     return [own, new, *turned], float(changed)
 
 
-def face_of(person: Avatar) -> np.ndarray:
+def face_of(person: Avatar, model: BodyModel) -> np.ndarray:
     """[H, W] bool: the face in the drawing of the person's own pose."""
     portrait, (width, height) = person.portraits[0], person.size_px
-    face = (portrait.regions.numpy() == Region.FACE).astype(np.uint8)
+    skin = parse_garments(portrait, model).labels == Garment.SKIN
+    face = ((portrait.regions.numpy() == Region.FACE) & skin).astype(np.uint8)
     seen, frame = portrait.window, person.params.camera
     scale = frame.focal_px / seen.focal_px
     shift = [f - scale * s for f, s in zip(frame.center_px, seen.center_px, strict=True)]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from fractions import Fraction
 
 from torch import Tensor
 
@@ -20,22 +18,12 @@ from .config.view import parse_pose
 from .media.paths import check_whole, shown
 from .media.reader import VideoReader
 from .pose.people import DRIVER_SIDE_PX
-from .pose.same_frame import find_same_frame
+from .pose.same_frame import Thumbs, find_same_frame
 from .pose.tracking import track_person
 from .run import Run
 from .sources import Sources
-from .types import BodyParams, Frame, PersonTrack
+from .types import Frame
 from .values import parse_person
-
-
-@dataclass(frozen=True, slots=True)
-class Driving:
-    """The motion of the driver."""
-
-    params: BodyParams
-    fps: Fraction
-    cuts: tuple[int, ...] = ()  # frames that begin a new shot
-    track: PersonTrack | None = None  # None where a motion file drives
 
 
 def open_driver(settings: TransferSettings, model: BodyModel, stack: ExitStack) -> VideoReader | Motion:
@@ -47,38 +35,39 @@ def open_driver(settings: TransferSettings, model: BodyModel, stack: ExitStack) 
     return stack.enter_context(VideoReader(settings.driving, *span, DRIVER_SIDE_PX))
 
 
-def follow_driver(given: VideoReader | Motion, person: int | str | None, run: Run) -> Driving:
+def follow_driver(given: VideoReader | Motion, person: int | str | None, run: Run) -> Motion:
     """The motion of an open driver; `person` as `parse_person` takes it."""
     if isinstance(given, Motion):
         run.report.warnings.extend(given.warnings)
-        return Driving(given.params, given.fps, given.cuts)
-    track, params = recover_motion(given, person, run)
-    return Driving(params, track.fps, track.cuts, track)
+        return given
+    return recover_motion(given, person, run)
 
 
-def recover_motion(reader: VideoReader, person: int | str | None, run: Run) -> tuple[PersonTrack, BodyParams]:
-    """Driving frames → the followed person and the body fitted to them; `person` as `parse_person` takes it."""
+def recover_motion(reader: VideoReader, person: int | str | None, run: Run) -> Motion:
+    """Driving frames → the body fitted to the followed person; `person` as `parse_person` takes it."""
 
     def counted(stage: str, done: int, total: int | None) -> None:
         run.tell("landmarks", done, reader.frames)
 
-    where = shown(reader.info.path)
+    thumbs, where = Thumbs(), shown(reader.info.path)
     if reader.size_px != reader.info.size_px:
         where += " (read at {}x{} px)".format(*reader.size_px)
-    with run.clock.stage("landmarks"), closing(ahead(run.clock.timed("decode", reader))) as frames:
+    with run.clock.stage("landmarks"), closing(ahead(thumbs.of(run.clock.timed("decode", reader)))) as frames:
         track = track_person(frames, reader.info.fps, person=parse_person(person), progress=counted, where=where)
     with run.clock.stage("fit"):
         params, run.report.fit = fit_body(track, run.model, progress=run.tell)
     run.report.warnings.extend([*track.warnings, *run.report.fit.warnings, *reader.warnings])
-    return track, params
+    return Motion(params, track.fps, cuts=track.cuts, thumbs=thumbs.first(len(params.rotations)))
 
 
-def frames_of_driver(sources: Sources, driving: Driving, given: VideoReader | Motion) -> list[int | None]:
+def frames_of_driver(sources: Sources, driving: Motion, model: BodyModel) -> list[int | None]:
     """For every photo, the frame of the driver that it shows, if any: those share the driver's fit."""
-    if driving.track is None or isinstance(given, Motion):
+    camera, thumbs = driving.params.camera, driving.thumbs
+    if thumbs is None:
         return [None] * len(sources.photos)
-    track = driving.track
-    return [find_same_frame(p.rgb, who, track, lambda: given) for p, who in zip(sources.photos, sources.people, strict=True)]
+    landmarks_px = camera.project(model.landmarks(driving.params).cpu()).numpy()
+    seen = zip(sources.photos, sources.people, strict=True)
+    return [find_same_frame(photo.rgb, who, landmarks_px, camera.size_px, thumbs) for photo, who in seen]
 
 
 def shown_frames(settings: TransferSettings, side_px: int, stack: ExitStack) -> Iterator[Frame]:

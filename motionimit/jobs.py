@@ -6,7 +6,7 @@ import time
 
 from .avatar.gltf import write_avatar_glb
 from .avatar.storage import write_avatar
-from .body.export import Motion, write_glb
+from .body.export import write_glb
 from .body.motion_file import read_motion_file, write_motion_file
 from .body.retarget import retarget
 from .compositing.film import write_overlay
@@ -34,17 +34,17 @@ def fit(request: FitRequest, progress: Progress | None = None) -> RunReport:
             check_output(request.overlay, inputs=request.input_paths, frames=reader.frames)
         driver_begin = time.perf_counter()
         report.size = reader.size_px
-        track, params = recover_motion(reader, request.person, run)
+        motion = recover_motion(reader, request.person, run)
         with all_or_none(request.output_paths.values()):
-            report.warnings.extend(write_motion_file(request.output, Motion(params, track.fps, cuts=track.cuts), run.model))
+            report.warnings.extend(write_motion_file(request.output, motion, run.model))
             if request.mesh is not None:
                 with run.clock.stage("mesh"):
-                    write_glb(request.mesh, run.model, params, track.fps)
+                    write_glb(request.mesh, run.model, motion.params, motion.fps)
             if request.overlay is not None:
                 with run.clock.stage("overlay"):
-                    report.warnings.extend(write_overlay(request, reader, run.model, params, track.fps, run.tell))
+                    report.warnings.extend(write_overlay(request, reader, run.model, motion.params, motion.fps, run.tell))
     report.driver_s = time.perf_counter() - driver_begin
-    report.output, report.frames, report.fps = request.output, len(params.rotations), track.fps
+    report.output, report.frames, report.fps = request.output, motion.frames, motion.fps
     return run.finished()
 
 

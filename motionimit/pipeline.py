@@ -53,17 +53,18 @@ def _animated(settings: TransferSettings, run: Run, changed: Callable[[Avatar], 
         stack.enter_context(warming_up(run.device, cast.chosen is not None))
         people = cast.found(run)
         driving = follow_driver(given, settings.person, run)
-        shared = frames_of_driver(people, driving, given)
+        shared = frames_of_driver(people, driving, run.model)
     people = people.sharing(driving.params, shared)
     avatar = changed(cast.avatar(people, run))
     with run.clock.stage("retarget"):
         rate, cuts = float(driving.fps), driving.cuts
         motion = retarget(avatar.params, driving.params, run.model, mode=settings.camera, fps=rate, cuts=cuts)
+    copies_camera = settings.camera == "copy" and settings.background_kind == "source" and not settings.driven_by_motion_file
     stage = replace(
         cast.stage(avatar, motion.camera, run),
         side_by_side=settings.side_by_side,
         before_driver=settings.background_kind == "driving",
-        follows_camera=shared[:1] not in ([], [None]) and settings.camera == "copy" and settings.background_kind == "source",
+        follows_camera=copies_camera and shared[:1] not in ([], [None]),
     )
     programme = arranged(motion, run.model, driving.fps, cuts, settings.views, settings.bullet)
     with ExitStack() as stack:

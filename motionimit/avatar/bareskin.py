@@ -10,7 +10,8 @@ from ..body.model import BodyModel
 from ..body.parts import Part, Region
 from .build import Portrait
 from .fill import push_pull
-from .garments import Garment, Outfit
+from .garments import Garment
+from .outfit import Outfit
 from .posed import PosedBody
 
 ENOUGH_PX = 40
@@ -52,12 +53,13 @@ def _tone_and_light(rgb: np.ndarray, normals: list[np.ndarray], seen: list[np.nd
     """Colour [3] at mean light, and brightness as a linear function [4] of the normal, by least squares with a prior."""
     colors = np.concatenate([rgb[s] for s in seen])
     if len(colors) < ENOUGH_PX:
-        return np.float32(FALLBACK), np.float32(PRIOR_LIGHT) / sum(PRIOR_LIGHT[::3])
+        return np.array(FALLBACK, np.float32), np.array(PRIOR_LIGHT, np.float32) / sum(PRIOR_LIGHT[::3])
     tone = np.median(colors, axis=0)
     brightness = colors.mean(1) / max(float(tone.mean()), 1e-3)
     facing = np.concatenate([n[s] for n, s in zip(normals, seen, strict=True)])
     basis = np.concatenate((np.ones_like(facing[:, :1]), facing), 1)
-    prior = np.float32(PRIOR_LIGHT) / float(np.median(basis @ np.float32(PRIOR_LIGHT)))
+    prior = np.array(PRIOR_LIGHT, np.float32)
+    prior /= float(np.median(basis @ prior))
     weight = PRIOR_WEIGHT * len(colors)
     light = np.linalg.solve(basis.T @ basis + weight * np.eye(4), basis.T @ brightness + weight * prior)
     return tone.astype(np.float32), light.astype(np.float32)

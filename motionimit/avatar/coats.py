@@ -14,6 +14,7 @@ from ..flow.surface import Surface
 from .fill import push_pull
 from .garments import Garment
 from .places import heights
+from .underlay import INSET_PX
 from .wearing import ARM_RANK, RANK, STEP_M, Wearer, completed, field, part_of, screen_uv, usual_color
 
 UNDER_M = 0.025  # a garment's coat lies this far under its shells
@@ -28,7 +29,7 @@ HEM_LOW = -0.35  # depth to which an upper runs on under the lower garment
 
 def skin_coat(person: Wearer, bare: np.ndarray, first_layer: int) -> Surface:
     """Faces round the bare vertices [V] bool, on layers `first_layer + part`."""
-    under, faces = person.underlay, person.model.faces.numpy()
+    faces = person.model.faces.numpy()
     grown = bare.copy()
     for _ in range(SPREAD):
         grown[faces[grown[faces].any(1)]] = True
@@ -36,7 +37,16 @@ def skin_coat(person: Wearer, bare: np.ndarray, first_layer: int) -> Surface:
     part = person.model.part_of_face.numpy()
     arm = np.isin(part, (Part.LEFT_ARM, Part.RIGHT_ARM))
     rank = np.where(arm, ARM_RANK[Garment.SKIN], RANK[Garment.SKIN])
-    return _coat(person, under, chosen, screen_uv(person), first_layer + part, SKIN_UNDER_M - STEP_M * rank)
+    return _coat(person, _bare_body(person), chosen, screen_uv(person), first_layer + part, SKIN_UNDER_M - STEP_M * rank)
+
+
+def _bare_body(person: Wearer) -> Surface:
+    """The underlay without the inset that keeps it under its shells: bare limbs have their full width."""
+    under, rest = person.underlay, person.body.rest_m
+    pull = under.rest_m - rest
+    length = pull.norm(dim=1, keepdim=True).clamp_min(1e-6)
+    inset = INSET_PX / person.px_per_m()
+    return replace(under, rest_m=(rest + pull * ((length - inset).clamp_min(0) / length)).contiguous())
 
 
 def garment_coat(person: Wearer, clothes: Wearer, covered: np.ndarray, parts: Collection[int], garment: Garment) -> Surface:
@@ -60,9 +70,7 @@ def linings(layers: np.ndarray) -> tuple[np.ndarray, list[int]]:
     return out, filled
 
 
-def _coat(
-    person: Wearer, under: Surface, chosen: np.ndarray, uv: torch.Tensor, layer: np.ndarray, bias_m: np.ndarray
-) -> Surface:
+def _coat(person: Wearer, under: Surface, chosen: np.ndarray, uv: torch.Tensor, layer: np.ndarray, bias_m: np.ndarray) -> Surface:
     count = len(chosen)
     painted = replace(
         under,
@@ -83,14 +91,16 @@ def tucked_upper(person: Wearer, source: Wearer, layer: int) -> tuple[np.ndarray
 
 
 def hidden_waist(person: Wearer, source: Wearer, layer: int) -> tuple[np.ndarray, Surface]:
-    """The lower garment run on to the waist where a shirt hid its top: its texture [h, w, 4] and the trunk's faces that carry it."""
+    """The lower garment run on to the waist that a shirt hid: its texture [h, w, 4] and the trunk's faces that carry it."""
     rgba, height = _run_on(source, Garment.LOWER), heights(source.model, source.portrait.params.betas)
     trunk = (source.model.part_of_vertex.numpy() == Part.TRUNK) & (source.outfit.worn == Garment.LOWER)
     border = float(np.percentile(height[trunk], 95)) if trunk.any() else WAIST
     waist = border if border > TUCKED else WAIST
     soft = 1.5 / (source.px_per_m() * 0.5)
     rgba[..., 3] = np.clip((waist - field(source, Part.TRUNK, height)) / soft + 0.5, 0, 1)
-    return rgba, _band(person, source, heights(person.model, person.portrait.params.betas) < waist + 0.1, layer, SKIN_UNDER_M - STEP_M)
+    return rgba, _band(
+        person, source, heights(person.model, person.portrait.params.betas) < waist + 0.1, layer, SKIN_UNDER_M - STEP_M
+    )
 
 
 def _run_on(source: Wearer, garment: Garment) -> np.ndarray:
@@ -110,4 +120,4 @@ def _run_on(source: Wearer, garment: Garment) -> np.ndarray:
 def _band(person: Wearer, source: Wearer, vertices: np.ndarray, layer: int, bias_m: float) -> Surface:
     faces = person.model.faces.numpy()
     chosen = vertices[faces].all(1) & (person.model.part_of_face.numpy() == Part.TRUNK)
-    return _coat(person, person.underlay, chosen, screen_uv(source), np.full(len(faces), layer), np.float32(bias_m))
+    return _coat(person, person.underlay, chosen, screen_uv(source), np.full(len(faces), layer), np.asarray(bias_m))

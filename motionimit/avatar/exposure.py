@@ -32,10 +32,10 @@ SAMPLES = 48  # colours per region
 ENOUGH = 60  # pixels of a region
 DARK, BRIGHT = 0.012, 0.95  # linear light: below is noise, above is clipped
 LIGHT_WIDTH, TINT_WIDTH = 0.15, 0.05  # of the peak of log ratios: light varies with shading, tint hardly
-LIGHT_PRIOR, TINT_PRIOR = 0.4, 0.12  # sigmas of log gains
+LIGHT_PRIOR, TINT_PRIOR = 0.45, 0.25  # sigmas of log gains
 MOST_LOG_LIGHT, MOST_LOG_TINT = np.log(2.0), np.log(1.3)
-STARTS = (-0.5, 0.0, 0.5)
-WIDENING = (4.0, 2.0, 1.0)  # of the widths, while the peak is approached
+NARROW, WIDE = (1.0,), (4.0, 2.0, 1.0)  # of the widths, in turn, while a peak is approached
+STARTS = ((0.0, NARROW), (-0.5, WIDE), (0.0, WIDE), (0.5, WIDE))  # log gains; the light is mostly the same
 TURNS, STILL = 6, 1e-3  # steps of the mean shift at each width, and what is too small a step to go on
 ALIKE = 0.2  # least likeness of the colours in a common light, below which they say nothing of the light
 
@@ -60,8 +60,8 @@ def exposure_gains(portraits: Sequence[Portrait]) -> list[np.ndarray]:
         pair[i], pair[j] = -1, 1
         normal += alike * np.outer(pair, pair)
         right += alike * pair[:, None] * gain
-    normal[0, 0] += 1e6
-    return [np.exp(_sane(g)) for g in np.linalg.solve(normal, right)]
+    others = np.linalg.solve(normal[1:, 1:], right[1:])
+    return [np.ones(3), *(np.exp(_sane(g)) for g in others)]
 
 
 def look_of(portrait: Portrait) -> Look:
@@ -90,8 +90,8 @@ def log_gain(first: Look, second: Look) -> tuple[np.ndarray, float]:
         theirs.append(np.tile(b, (len(a), 1)))
     a, b = np.concatenate(ours), np.concatenate(theirs)
     best, top = np.zeros(3, np.float32), -np.inf
-    for start in STARTS if len(a) else ():
-        peak, density = _peak(a, b, np.full(3, start, np.float32))
+    for start, widths in STARTS if len(a) else ():
+        peak, density = _peak(a, b, np.full(3, start, np.float32), widths)
         light, tint = _split(peak)
         score = np.log(density + 1e-12) - 0.5 * (light / LIGHT_PRIOR) ** 2 - 0.5 * (tint @ tint) / TINT_PRIOR**2
         if score > top:
@@ -100,11 +100,11 @@ def log_gain(first: Look, second: Look) -> tuple[np.ndarray, float]:
     return best, likeness(first, second, best, shared)
 
 
-def _peak(ours: np.ndarray, theirs: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, float]:
+def _peak(ours: np.ndarray, theirs: np.ndarray, at: np.ndarray, widths: Sequence[float]) -> tuple[np.ndarray, float]:
     """The peak of the log ratios of paired colours [P, 3] that is uphill from `at` [3], and the density there."""
     ratio = ours - theirs
     density = 0.0
-    for width in WIDENING:
+    for width in widths:
         for _ in range(TURNS):
             # what clips in the other photo's light is missing from it: leave it out on this side too
             fair = _measurable(ours - at) & _measurable(theirs + at)

@@ -1,4 +1,4 @@
-"""The colours of one picture, few enough to count: an adaptive palette in Lab, and how likely each label shows each of its colours."""
+"""The colours of one picture, few enough to count: an adaptive palette in Lab, and how likely labels show its colours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def indexed(lab: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
     Deterministic: it starts from quantiles of the colours along their main axis.
     """
-    scale = np.float32([LIGHTNESS, 1, 1])
+    scale = np.array([LIGHTNESS, 1, 1], np.float32)
     pixels = lab[where] * scale
     some = pixels[:: max(1, len(pixels) // SAMPLES)]
     axis = np.linalg.svd(some - some.mean(0), full_matrices=False)[2][0]
@@ -42,7 +42,7 @@ def likelihoods(index: np.ndarray, share: np.ndarray, palette: np.ndarray) -> np
     Counts leak into colours near by, because shading and noise move colours a little.
     """
     counts = np.stack([np.bincount(index, s, minlength=len(palette)) for s in share])
-    apart = np.square((palette[:, None] - palette) * np.float32([LIGHTNESS, 1, 1])).sum(-1)
+    apart = np.square((palette[:, None] - palette) * np.array([LIGHTNESS, 1, 1], np.float32)).sum(-1)
     leak = np.exp(-apart / (2 * 4.0**2))
     smooth = counts @ (leak / leak.sum(1, keepdims=True))
     return np.asarray(smooth / np.maximum(smooth.sum(1, keepdims=True), 1e-6) + FLOOR)

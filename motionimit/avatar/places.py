@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,7 +123,7 @@ def garment_prior(places: Places) -> np.ndarray:
     return np.asarray((out / out.sum(-1, keepdims=True)).transpose(2, 0, 1).astype(np.float32))
 
 
-def _rows(table: dict[Region, tuple[float, ...]]) -> np.ndarray:
+def _rows(table: Mapping[Region, tuple[float, ...]]) -> np.ndarray:
     """[Region, 5]; what isn't listed for the right side is as on the left."""
     out = np.full((len(Region), 5), NEVER, np.float32)
     for region, row in table.items():

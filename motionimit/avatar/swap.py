@@ -21,8 +21,9 @@ from .avatar import Avatar
 from .bareskin import skin_colors
 from .build import Portrait
 from .coats import garment_coat, hidden_waist, linings, skin_coat, tucked_upper
-from .garments import Garment, Outfit, parse_garments
+from .garments import Garment
 from .layers import HEAD_BACK, LAYER_COUNT, SKIRT
+from .outfit import Outfit, parse_garments
 from .places import heights
 from .reshape import carried
 from .wearing import RANK, Wearer, feathered, field, garment_layers, labels_of, shells
@@ -65,7 +66,9 @@ def _check_shown(outfit: Outfit, garment: Garment, name: str) -> None:
     shown = int((outfit.labels == garment).sum())
     if shown < LEAST_SHARE[garment] * max(int((outfit.labels >= 0).sum()), 1):
         what = {Garment.UPPER: "upper garment", Garment.LOWER: "lower garment"}.get(garment, garment.name.lower())
-        raise BadInput(f"{name} shows no {what} to take; use a photo that shows it, or leave '{garment.name.lower()}' out of --parts.")
+        raise BadInput(
+            f"{name} shows no {what} to take; use a photo that shows it, or leave '{garment.name.lower()}' out of --parts."
+        )
 
 
 def _whole_dresses(taken: dict[Garment, Wearer], names: Mapping[str, str]) -> list[str]:

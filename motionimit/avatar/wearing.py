@@ -15,9 +15,10 @@ from ..body.parts import Part, Region
 from ..flow.surface import Surface
 from .build import Portrait
 from .fill import distance_to, nearest_index, push_pull
-from .garments import Garment, Outfit
+from .garments import Garment
 from .inpaint import inpaint
 from .layers import HEAD_BACK, LAYER_COUNT
+from .outfit import Outfit
 from .places import front_of, spread
 from .posed import PosedBody
 
@@ -91,7 +92,7 @@ def labels_of(wearer: Wearer, taken: Collection[Garment]) -> np.ndarray:
 
 
 def garment_layers(wearer: Wearer, taken: Collection[Garment]) -> tuple[np.ndarray, np.ndarray]:
-    """Layers [L, h, w, 4] uint8 that show only what is taken, completed under what isn't, and where the photo showed it [L, h, w]."""
+    """Layers [L, h, w, 4] uint8 of what is taken alone, completed under what isn't, and where the photo shows it [L, h, w]."""
     portrait, labels = wearer.portrait, labels_of(wearer, taken)
     rgba, known = portrait.layers.numpy().astype(np.float32) / 255, portrait.known.numpy().copy()
     chosen = np.isin(labels, [int(g) for g in taken])
@@ -164,7 +165,7 @@ def feathered(mask: np.ndarray) -> np.ndarray:
 
 
 def shells(wearer: Wearer, alpha: np.ndarray) -> Surface:
-    """The shells' faces that touch visible texels (alpha [L, h, w] uint8), biased so that garments lie over each other in order."""
+    """The shells' faces on visible texels (alpha [L, h, w] uint8), biased so that garments lie over each other in order."""
     surface = part_of(wearer.portrait.surface, slice(0, len(wearer.portrait.surface.faces) - len(wearer.model.faces)))
     height, width = alpha.shape[1:]
     corners = surface.uv_px.numpy()[surface.faces.numpy()]

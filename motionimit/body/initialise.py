@@ -33,7 +33,7 @@ def observe(track: PersonTrack, camera: Camera) -> Observations:
     xy = track.joints_px.double().numpy()
     size = np.asarray(camera.size_px, float)
     confidence = track.confidence.double().numpy() * track.valid.numpy()[:, None]
-    inside = ((xy > -OUTSIDE * size) & (xy < (1 + OUTSIDE) * size)).all(-1)
+    inside: np.ndarray = ((xy > -OUTSIDE * size) & (xy < (1 + OUTSIDE) * size)).all(-1)
     world = along_ray(track.joints_m.double().numpy(), track.box_xyxy_px.double().numpy(), camera)
     bones = world[:, BONES[:, 1]] - world[:, BONES[:, 0]]
     bones = bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-6)

@@ -37,7 +37,9 @@ def parse_parts(texts: Sequence[str], photos: Sequence[Path]) -> dict[str, Path]
         else:
             plain.append(part)
     if not photos and plain:
-        raise BadUsage(f"swap needs a photo of the clothes for '{plain[0]}'; give it after the person's, or as {plain[0]}=photo.jpg.")
+        raise BadUsage(
+            f"swap needs a photo of the clothes for '{plain[0]}'; give it after the person's, or as {plain[0]}=photo.jpg."
+        )
     if photos and not plain:
         raise BadUsage(f"No part is taken from '{photos[0].name}'; name one in --parts, or leave the photo out.")
     if len(photos) not in (0, 1, len(plain)):

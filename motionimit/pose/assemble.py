@@ -19,7 +19,7 @@ from .swaps import decidedness, part_pairs, repair_swaps
 MAX_MASKS = 48
 MASK_SIDE_PX = 256
 _FLIP_S = 0.5
-_PARTED = 0.3  # confidence of a landmark whose side had to be found by its neighbours in time, of the reported one
+_PARTED = 0.3  # of the reported confidence is left to a landmark whose side its neighbours in time had to tell
 _WIDE = 0.15  # of the torso's length: shoulders or hips narrower than this may be seen either way round
 
 
@@ -82,20 +82,19 @@ def build_track(
     for index, one in enumerate(seen):
         if one is not None:
             px[index], metres[index], confidence[index], boxes[index] = one.joints_px, one.joints_m, one.confidence, one.box_px
-    repaired = 0
+    repaired = parted = 0
     decided = decidedness(metres, valid)
     for start, end in shots_of(count, cuts):
         part = slice(start, end)
         valid[part] &= ~_spikes(px[part], valid[part])
         repaired += repair_swaps(px[part], metres[part], confidence[part], valid[part], float(fps), decided[part])
-        steady = _torso_steadiness(px[part], valid[part], float(fps))
-        parted = part_pairs(px[part], metres[part], decided[part], valid[part], steady >= 0.5, float(fps))
-        confidence[part] *= np.where(parted, _PARTED, decided[part] * steady)
-        confidence[part] *= _steadiness(px[part], valid[part])
+        parted += _settle(px[part], metres[part], confidence[part], valid[part], decided[part], float(fps))
     confidence[~valid] = 0
     warnings = _bridge(px, metres, boxes, valid, cuts)
     if repaired:
         warnings.append(f"left and right were swapped back in {repaired} of {count} frames")
+    if parted:
+        warnings.append(f"left and right were not told apart in {parted} of {count} frames, where they are taken from the others")
     mask_frames, mask_stack = masks.tensors(valid)
     return PersonTrack(
         size_px=size_px,
@@ -110,6 +109,18 @@ def build_track(
         masks=mask_stack,
         warnings=tuple(warnings),
     )
+
+
+def _settle(
+    px: np.ndarray, metres: np.ndarray, confidence: np.ndarray, valid: np.ndarray, decided: np.ndarray, fps: float
+) -> int:
+    """Take left and right apart where the estimator mixed them and lower the confidence of what is in doubt, in place, within one
+    shot; returns the number of frames with mixed landmarks."""
+    steady = _torso_steadiness(px, valid, fps)
+    parted = part_pairs(px, metres, decided, valid, steady >= 0.5, fps)
+    confidence *= np.where(parted, _PARTED, decided * steady)
+    confidence *= _steadiness(px, valid)
+    return int(parted.any(1).sum())
 
 
 def _spikes(px: np.ndarray, valid: np.ndarray) -> np.ndarray:

@@ -62,9 +62,9 @@ def repair_swaps(
 
 
 def decidedness(metres: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """[T, 33] in 0..1: 1 / (1 + (lack / c)⁶), where lack is the share of its median length that the bone from shoulder to shoulder
-    (arms, c = 0.35) or hip to hip (legs, c = 0.45) is short of in 3D. The mean of a pose and its mirror image has short bones
-    between left and right, and no turn of a body has."""
+    """[T, 33] in 0..1: 1 / (1 + (lack / c)⁶), where lack is the share of its median length that the bone from shoulder to
+    shoulder (arms, c = 0.35) or hip to hip (legs, c = 0.45) is short of in 3D. The mean of a pose and its mirror image has short
+    bones between left and right, and no turn of a body has."""
     out = np.ones(metres.shape[:2], np.float32)
     for (left, right), group, half in _GROUPS:
         length = np.linalg.norm(metres[:, left] - metres[:, right], axis=-1)
@@ -77,9 +77,9 @@ def decidedness(metres: np.ndarray, valid: np.ndarray) -> np.ndarray:
 def part_pairs(
     px: np.ndarray, metres: np.ndarray, decided: np.ndarray, valid: np.ndarray, steady: np.ndarray, fps: float
 ) -> np.ndarray:
-    """Where `decided` [T, 33] is under a half, keep the middle of a left landmark and its twin, which is right all the same, and
-    take the vector between them from decided frames that are `steady` [T, 33], by interpolation in time; in place. Returns
-    [T, 33] bool: what was parted."""
+    """Where `decided` [T, 33] is under a half, keep the middle of a left landmark and its twin, which is right all the same (but
+    for its depth, which a mirror image reverses), and take the vector between them from decided frames that are `steady` [T, 33],
+    by interpolation in time; in place. Returns [T, 33] bool: what was parted."""
     parted = np.zeros(decided.shape, bool)
     for (first, _), group, _ in _GROUPS:
         sure = decided[:, first] >= _DECIDED
@@ -90,10 +90,10 @@ def part_pairs(
         left = group[group % 2 == 1]
         right = LEFT_RIGHT[left]
         for array in (px, metres):
-            between = ((array[:, left] - array[:, right]) / 2).reshape(len(array), -1)
-            between = np.stack([np.interp(bad, good, column[good]) for column in between.T], -1).reshape(len(bad), len(left), -1)
+            between = _between_frames((array[:, left] - array[:, right]) / 2, good, bad)
             middle = (array[np.ix_(bad, left)] + array[np.ix_(bad, right)]) / 2
             array[np.ix_(bad, left)], array[np.ix_(bad, right)] = middle + between, middle - between
+        metres[np.ix_(bad, group, [2])] = _between_frames(metres[:, group, 2:], good, bad)
         parted[np.ix_(bad, group)] = True
     return parted
 
@@ -152,6 +152,11 @@ def _exchange(arrays: tuple[np.ndarray, ...], frames: np.ndarray, members: np.nd
 def _interpolate(metres: np.ndarray, good: np.ndarray, bad: np.ndarray) -> None:
     """Depth of a body seen back to front is worthless: take its 3D from the neighbours in time."""
     if len(good) and len(bad):
-        flat = metres.reshape(len(metres), -1)
-        for column in range(flat.shape[1]):
-            flat[bad, column] = np.interp(bad, good, flat[good, column])
+        metres[bad] = _between_frames(metres, good, bad)
+
+
+def _between_frames(values: np.ndarray, good: np.ndarray, bad: np.ndarray) -> np.ndarray:
+    """[B, ...] values [T, ...] of the `bad` frames [B], interpolated linearly between the `good` ones."""
+    flat = values.reshape(len(values), -1)
+    columns = [np.interp(bad, good, column) for column in flat[good].T]
+    return np.stack(columns, -1).reshape(len(bad), *values.shape[1:])

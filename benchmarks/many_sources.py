@@ -3,10 +3,10 @@
 python benchmarks/many_sources.py OUT CLIP... --score SCORE.PY [--photos 1 2 4]
 
 For each clip the body is fitted once (OUT/NAME.npz), and the frames whose yaw is nearest to 0, 180, 90 and -90 degrees become
-OUT/NAME.front.png and so on. With 1, 2 (front, back) and 4 of them the clip is made again (512 px high, --camera copy) and scored by
-SCORE.PY (see self_reconstruction.py) in the person's box, frames that are photos left out. Printed are means over the whole clip,
-over the turn (from the first to the last frame turned by more than 20 degrees), and over buckets of yaw, 45 degrees wide, about
-0, 45, 90, 135 and 180 degrees.
+OUT/NAME.front.png and so on. With 1, 2 (front, back) and 4 of them the clip is made again (512 px high, --camera copy) and
+scored by SCORE.PY (see self_reconstruction.py) in the person's box, frames that are photos left out. Printed are means over the
+whole clip, over the turn (from the first to the last frame turned by more than 20 degrees), and over buckets of yaw, 45 degrees
+wide, about 0, 45, 90, 135 and 180 degrees.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ RIM_M, ENOUGH_PX = 0.04, 200  # within this of another part ..
 RARE, STRANGER = 0.004, 0.25  # .. colours with a smaller share of a garment's inside, or this much rarer there, are not its own
 SLEEVE_FROM, SLEEVE_STEP = 0.08, 0.08  # along the arm: where sleeves are first looked for, and how finely
 BORDER_M = 0.05  # upper and lower are compared within this of their border
+SLEEVE_SEEN, HARDLY = 0.8, 0.2  # an arm of which less than this share of the other is seen, up to there, says nothing of sleeves
 SAME_COLORS = 0.7  # overlap of two garments' colours from which they count as one cloth
 
 _HANDS = [r for r in Region if r.name.endswith(("FOREARM", "HAND"))]
@@ -51,9 +52,7 @@ def parse_garments(portrait: Portrait, model: BodyModel) -> Outfit:
     labels, colors = label_garments(to_lab(portrait.photo.numpy()[..., :3]), regions, prior)
     layers = _per_layer(labels, portrait)
     layers[Part.TRUNK] = _without_arms(layers[Part.TRUNK], spread(body, model, Part.TRUNK, heights(model, betas)), regions)
-    for arm in _ARMS:
-        bare = (front_of(body, arm).face >= 0).numpy()
-        layers[arm] = _sleeves(layers[arm], spread(body, model, arm, along_arms(model, betas)), bare)
+    _sleeves(layers, portrait.known.numpy(), body, model, along_arms(model, betas))
     shown = portrait.known.numpy() & (layers == labels)
     px_per_m = body.camera.focal_px / float(body.screen[:, 2].median())
     for layer, others in _BESIDE.items():
@@ -100,22 +99,34 @@ def _without_arms(labels: np.ndarray, height: np.ndarray, regions: np.ndarray) -
     return np.where(below, labels.reshape(-1)[nearest], labels)
 
 
-def _sleeves(labels: np.ndarray, along: np.ndarray, bare: np.ndarray) -> np.ndarray:
-    """An arm's labels [h, w] with skin where its sleeve ends; slivers of other parts are gone.
+def _sleeves(layers: np.ndarray, known: np.ndarray, body: PosedBody, model: BodyModel, along: np.ndarray) -> None:
+    """End the sleeves in the arms' layers [L, h, w] where they end: skin beyond, slivers of other parts gone.
 
-    `along` [h, w]: 0 at the shoulder, 1 at the wrist. `bare` [h, w] bool: the bare arm, on which sleeves are measured.
+    `along` [V]: 0 at the shoulder, 1 at the wrist. An arm that the photo hardly shows has the other one's sleeve.
     """
-    own = bare & np.isin(labels, (Garment.SKIN, Garment.UPPER))
-    step = np.clip(((along - SLEEVE_FROM) / SLEEVE_STEP).astype(int), 0, round(1 / SLEEVE_STEP))
-    own &= along > SLEEVE_FROM
+    where = {arm: spread(body, model, arm, along) for arm in _ARMS}
+    upper = {arm: known[arm] & (where[arm] > SLEEVE_FROM) & (where[arm] < SLEEVE_SEEN) for arm in _ARMS}
+    ends = {arm: _sleeve_end(layers[arm], where[arm], (front_of(body, arm).face >= 0).numpy()) for arm in _ARMS}
+    for arm, twin in zip(_ARMS, _ARMS[::-1], strict=True):
+        hardly = upper[arm].sum() < HARDLY * upper[twin].sum()
+        end, cloth = ends[twin] if hardly else ends[arm], np.isin(layers[arm], (Garment.SKIN, Garment.UPPER))
+        layers[arm][cloth & (where[arm] > end)] = Garment.SKIN
+        if hardly:
+            layers[arm][cloth & (where[arm] <= end)] = Garment.UPPER
+
+
+def _sleeve_end(labels: np.ndarray, along: np.ndarray, bare: np.ndarray) -> float:
+    """How far along an arm [h, w] its sleeve reaches, measured on the bare arm [h, w] bool; infinite where no skin ends it."""
+    own = bare & np.isin(labels, (Garment.SKIN, Garment.UPPER)) & (along > SLEEVE_FROM)
     if not own.any() or not (labels == Garment.SKIN).any():
-        return labels
+        return np.inf
+    step = np.clip(((along - SLEEVE_FROM) / SLEEVE_STEP).astype(int), 0, round(1 / SLEEVE_STEP))
     total = np.bincount(step[own], minlength=step.max() + 1)
     cloth = np.bincount(step[own & (labels == Garment.UPPER)], minlength=step.max() + 1)
     open_ = np.flatnonzero((total > 0) & (cloth < 0.5 * total))
-    end = SLEEVE_FROM + SLEEVE_STEP * open_[0] if len(open_) else np.inf
-    beyond = end + SLEEVE_STEP if end > SLEEVE_FROM else -np.inf
-    return np.where((labels == Garment.UPPER) & (along > beyond), int(Garment.SKIN), labels)
+    if not len(open_):
+        return np.inf
+    return float(SLEEVE_FROM + SLEEVE_STEP * (open_[0] + 1)) if open_[0] else -np.inf
 
 
 def _cleaned(labels: np.ndarray, kept: tuple[Garment, ...]) -> np.ndarray:

@@ -201,7 +201,13 @@ class _Stack:
         self._surfaces.append(replace(surface, layer=surface.layer + first_layer))
 
     def portrait(self, person: Portrait) -> Portrait:
-        """The person's portrait with these surfaces; smaller textures are padded at the right and below."""
+        """The person's portrait with these surfaces; smaller textures are padded at the right and below.
+
+        Layers after the person's own are dropped where no face uses them.
+        """
+        surface = join(self._surfaces)
+        used = np.union1d(surface.layer.numpy(), np.arange(LAYER_COUNT))
+        number = np.searchsorted(used, surface.layer.numpy()).astype(np.int32)
         sizes: Sequence[tuple[int, ...]] = [a.shape[1:3] for a in self._layers]
         height, width = (max(s[k] for s in sizes) for k in (0, 1))
 
@@ -212,9 +218,9 @@ class _Stack:
 
         return replace(
             person,
-            surface=join(self._surfaces),
-            layers=torch.from_numpy(np.concatenate([padded(a, 1) for a in self._layers])),
-            known=torch.from_numpy(np.concatenate([padded(a, 1, False) for a in self._known])),
+            surface=replace(surface, layer=torch.from_numpy(number)),
+            layers=torch.from_numpy(np.concatenate([padded(a, 1) for a in self._layers])[used]),
+            known=torch.from_numpy(np.concatenate([padded(a, 1, False) for a in self._known])[used]),
             regions=torch.from_numpy(padded(person.regions.numpy(), 0, -1)),
             photo=torch.from_numpy(padded(person.photo.numpy(), 0, 0)),
             window=person.window.cropped(0, 0, width, height),

@@ -14,22 +14,25 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..errors import BadInput
 from ..geometry.camera import Camera
 from ..types import BETAS, BodyParams, FitQuality, PersonTrack
+from . import so3
 from .fit import fit_body, notes
 from .initialise import initial_state, observe
-from .quality import measure_fit
+from .quality import mask_agreement, measure_fit
 from .residuals import Observations
 from .rig import Rig
-from .shape import PHOTO_MASK_PX, PHOTO_STIFFNESS, PHOTO_STRIDE, pull_to_outline, shape_prior
+from .shape import PHOTO_MASK_PX, PHOTO_STIFFNESS, PHOTO_STRIDE, pull_to_outline, settle_photo, shape_prior
 from .silhouette import Outline
 from .solver import Problem, State, minimise
 
 if TYPE_CHECKING:
     from .model import BodyModel
 
+TURN_DEG = 25.0
 CANVAS = Camera.for_image(PHOTO_MASK_PX, PHOTO_MASK_PX)
 
 
@@ -39,8 +42,9 @@ def fit_photos(
     """Fit one person to several photos (tracks of T = 1, any sizes): betas in common, a pose and a camera for each.
 
     `known[i]` is a body that is known from elsewhere, in the size of photo i: it is kept as it is, and its betas hold for all
-    photos (the first one's, if several are known). A single photo gives exactly `fit_body`'s result. Raises `BadInput` when a
-    photo shows no usable person, ValueError for tracks that are no photos or a list of another length.
+    photos. Where several are known with other betas than the first, they take its betas and are fitted anew from where they
+    are. A single photo gives exactly `fit_body`'s result. Raises `BadInput` when a photo shows no usable person, ValueError for
+    tracks that are no photos or a list of another length.
     """
     known = [None] * len(tracks) if known is None else list(known)
     if len(known) != len(tracks) or any(len(t.valid) != 1 for t in tracks):
@@ -49,8 +53,35 @@ def fit_photos(
     if betas is None and len(tracks) > 1:
         bodies = _fit_jointly(tracks, model)
     else:
-        bodies = [fit_body(t, model, betas=betas)[0] if k is None else k for t, k in zip(tracks, known, strict=True)]
+        bodies = [_of_shape(t, model, k, betas) for t, k in zip(tracks, known, strict=True)]
     return bodies, [_quality(t, b, model) for t, b in zip(tracks, bodies, strict=True)]
+
+
+def fit_closer(track: PersonTrack, model: BodyModel, body: BodyParams) -> BodyParams:
+    """A body that is known roughly, as from a fit to a whole clip, pulled onto the landmarks and the outline of its photo.
+
+    Betas and camera stay. The body is returned as it was where the photo alone would turn it by more than `TURN_DEG`, which a
+    clip knows better, or where the silhouettes would agree less.
+    """
+    rig, seen = Rig.landmarks(model), observe(track, body.camera)
+    if not seen.seen.all():
+        return body
+    start = State(*(v.double().numpy() for v in (body.rotations, body.translation_m, body.betas)))
+    state = settle_photo(track, model, rig, seen, body.camera, start, False)
+    rotations, translation = (torch.from_numpy(v).float() for v in (state.rotations, state.translation_m))
+    found = BodyParams(rotations, body.betas, translation, body.camera)
+    turn = np.linalg.norm(so3.log(state.rotations[0, 0] @ start.rotations[0, 0].T))
+    before, after = (mask_agreement(track, b, model) or 0.0 for b in (body, found))
+    return found if turn < np.radians(TURN_DEG) and after >= before else body
+
+
+def _of_shape(track: PersonTrack, model: BodyModel, known: BodyParams | None, betas: Tensor | None) -> BodyParams:
+    """The body of one photo, with the given betas if there are any."""
+    if known is None:
+        return fit_body(track, model, betas=betas)[0]
+    if betas is None or torch.equal(known.betas, betas):
+        return known
+    return fit_closer(track, model, replace(known, betas=betas))
 
 
 def _quality(track: PersonTrack, params: BodyParams, model: BodyModel) -> FitQuality:

@@ -9,7 +9,7 @@ import numpy as np
 from ..geometry.camera import Camera
 from ..types import PersonTrack
 from . import so3
-from .residuals import BONES, RELIABILITY, Observations
+from .residuals import BONES, LIMB_BONES, RELIABILITY, Observations
 from .rig import Shaped
 from .solver import State
 
@@ -23,8 +23,8 @@ LIMBS = (
 TORSO = (11, 12, 23, 24)
 HEAD = (0, 2, 5, 7, 8, 9, 10)
 STATURE_M = 1.7  # what the detector's metric landmarks assume on average
-GUESSED, GUESSED_ARM = 0.15, 0.6  # least trust in the 3D direction of a bone, and of an arm's inside the picture
-ARMS = slice(4)  # of BONES
+FOREARMS = [LIMB_BONES.index(bone) for bone in ((13, 15), (14, 16))]
+GUESSED, GUESSED_FOREARM = 0.15, 0.6  # least trust in the 3D direction of a bone, and of a forearm inside the picture
 OUTSIDE = 0.02  # landmarks further outside the image than this share of its size are guesses
 
 
@@ -33,7 +33,7 @@ def observe(track: PersonTrack, camera: Camera) -> Observations:
     xy = track.joints_px.double().numpy()
     size = np.asarray(camera.size_px, float)
     confidence = track.confidence.double().numpy() * track.valid.numpy()[:, None]
-    inside: np.ndarray = ((xy > -OUTSIDE * size) & (xy < (1 + OUTSIDE) * size)).all(-1)
+    inside = np.all((xy > -OUTSIDE * size) & (xy < (1 + OUTSIDE) * size), axis=-1)
     world = along_ray(track.joints_m.double().numpy(), track.box_xyxy_px.double().numpy(), camera)
     bones = world[:, BONES[:, 1]] - world[:, BONES[:, 0]]
     bones = bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-6)
@@ -44,12 +44,12 @@ def observe(track: PersonTrack, camera: Camera) -> Observations:
 
 
 def bone_trust(confidence: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """[T, B] weight of the bones' 3D directions: the geometric mean of the confidence [T, 33] of both ends, but for arms `inside`
-    [T, 33] the picture not less than 0.6. Where the body hides a forearm, the detector guesses from all the rest, and knows more
-    than the joint limits, which would straighten an arm that rests on the hip."""
+    """[T, B] weight of the bones' 3D directions: the geometric mean of the confidence [T, 33] of both ends, but for forearms
+    `inside` [T, 33] the picture not less than 0.6. Where the body hides a forearm, the detector guesses from all the rest, and
+    knows more than the joint limits, which would straighten an arm that rests on the hip."""
     a, b = BONES.T
     least = np.full((len(confidence), len(BONES)), GUESSED)
-    least[:, ARMS][inside[:, a[ARMS]] & inside[:, b[ARMS]]] = GUESSED_ARM
+    least[:, FOREARMS] = np.where(inside[:, a[FOREARMS]] & inside[:, b[FOREARMS]], GUESSED_FOREARM, GUESSED)
     return np.maximum(np.sqrt(confidence[:, a] * confidence[:, b]), least)
 
 

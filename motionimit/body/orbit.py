@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.spatial import ConvexHull
 
 from ..errors import BadUsage
 from ..geometry.camera import Camera
@@ -158,6 +157,8 @@ def shifted(params: BodyParams, shift_m: np.ndarray) -> BodyParams:
 def outline(params: BodyParams, model: BodyModel) -> np.ndarray:
     """Points [T, K, 3] that reach as far as the body does in any direction: exactly for one frame, within some cm for more."""
     if len(params.rotations) == 1:
+        from scipy.spatial import ConvexHull  # slow to load, and not every job turns anybody
+
         vertices = model.mesh(params).vertices_m[0].double().cpu().numpy()
         return vertices[None, ConvexHull(vertices).vertices]
     rig = touch_rig(model).shaped(params.betas.double().numpy())

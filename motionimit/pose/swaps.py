@@ -93,7 +93,7 @@ def part_pairs(
             between = _between_frames((array[:, left] - array[:, right]) / 2, good, bad)
             middle = (array[np.ix_(bad, left)] + array[np.ix_(bad, right)]) / 2
             array[np.ix_(bad, left)], array[np.ix_(bad, right)] = middle + between, middle - between
-        metres[np.ix_(bad, group, [2])] = _between_frames(metres[:, group, 2:], good, bad)
+        metres[bad[:, None], group, 2] = _between_frames(metres[:, group, 2], good, bad)
         parted[np.ix_(bad, group)] = True
     return parted
 

@@ -54,6 +54,7 @@ def _sentence(name: str, first: str, parts: dict[str, float], alike: float) -> s
     worst = sorted(parts, key=lambda part: parts[part])[:WORST]
     shares = ", ".join(f"{part} {parts[part]:.2f}" for part in worst)
     return (
-        f"{name} may show another person or other clothes than {first}: in the same light their colours agree by {alike:.2f} over"
-        f" {len(parts)} parts of the body, where photos of one person have {LIMIT:.2f} or more (least: {shares}); leave it out if so."
+        f"{name} may show another person or other clothes than {first}: in the same light their colours agree by {alike:.2f}"
+        f" over {len(parts)} parts of the body, where photos of one person have {LIMIT:.2f} or more (least: {shares});"
+        " leave it out if so."
     )

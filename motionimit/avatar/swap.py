@@ -104,7 +104,7 @@ def _dressed_portrait(person: Wearer, taken: Mapping[Garment, Wearer]) -> Portra
     layers, known = garment_layers(person, kept)
     layers[..., 3] = (layers[..., 3] * _not_hidden(person, kept, covered)).astype(np.uint8)
     own = stack.paint(layers, known)
-    stack.add(shells(person, layers[..., 3]), own)
+    stack.add(shells(person, layers[..., 3], kept), own)
     stack.add(person.underlay, own)
     _put_on(stack, person, taken, covered)
     everything = np.logical_or.reduce(list(covered.values()))
@@ -143,7 +143,7 @@ def _put_on(stack: _Stack, person: Wearer, taken: Mapping[Garment, Wearer], cove
         garments = [g for g, w in taken.items() if w is wearer]
         layers, known = garment_layers(wearer, garments)
         first = stack.paint(layers, known)
-        stack.add(carried(shells(wearer, layers[..., 3]), wearer.body.rest_m, target), first)
+        stack.add(carried(shells(wearer, layers[..., 3], garments), wearer.body.rest_m, target), first)
         for garment in garments:
             own = layers.copy()
             own[..., 3][labels_of(wearer, garments) != garment] = 0

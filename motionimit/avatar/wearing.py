@@ -164,19 +164,22 @@ def feathered(mask: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(mask.astype(np.float32), (0, 0), FEATHER_PX)
 
 
-def shells(wearer: Wearer, alpha: np.ndarray) -> Surface:
-    """The shells' faces on visible texels (alpha [L, h, w] uint8), biased so that garments lie over each other in order."""
+def shells(wearer: Wearer, alpha: np.ndarray, taken: Collection[Garment]) -> Surface:
+    """The shells' faces on visible texels (alpha [L, h, w] uint8), biased so that garments lie over each other in order.
+
+    A face on a border has the rank of what is `taken` of it.
+    """
     surface = part_of(wearer.portrait.surface, slice(0, len(wearer.portrait.surface.faces) - len(wearer.model.faces)))
     height, width = alpha.shape[1:]
-    corners = surface.uv_px.numpy()[surface.faces.numpy()]
-    middle, layer = corners.mean(1), surface.layer.numpy()
-    at = np.concatenate((corners, middle[:, None]), 1)
+    corners, layer = surface.uv_px.numpy()[surface.faces.numpy()], surface.layer.numpy()
+    at = np.concatenate((corners.mean(1, keepdims=True), corners), 1)
     column, row = (np.clip(at[..., k], 0, size - 1).astype(int) for k, size in ((0, width), (1, height)))
     near = cv2.dilate(alpha.transpose(1, 2, 0), np.ones((5, 5), np.uint8)).transpose(2, 0, 1)
     visible = (near[layer[:, None], row, column] > 4).any(1)
-    labels = wearer.outfit.layers[layer, row[:, 3], column[:, 3]]
-    regions = wearer.portrait.regions.numpy()[row[:, 3], column[:, 3]]
-    bias = -STEP_M * ranks(layer, labels, regions)
+    labels = wearer.outfit.layers[layer[:, None], row, column]
+    best = np.isin(labels, [int(g) for g in taken]).argmax(1)[:, None]
+    label, region = (np.take_along_axis(x, best, 1)[:, 0] for x in (labels, wearer.portrait.regions.numpy()[row, column]))
+    bias = -STEP_M * ranks(layer, label, region)
     biased = replace(surface, bias_m=surface.bias_m + torch.from_numpy(bias).float())
     return part_of(biased, visible)
 

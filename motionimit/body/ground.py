@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, percentile_filter
 
 from ..geometry.camera import Camera
+from ..geometry.series import gaussian, percentile
 from .initialise import shots
 from .residuals import image_normals
 from .rig import Posed, Rig
@@ -121,8 +121,7 @@ def floor_clearance(lowest_m: np.ndarray, fps: float, cuts: tuple[int, ...]) -> 
     for shot in shots(len(lowest_m), cuts):
         low = lowest_m[shot]
         size = max(3, round(FLOOR_WINDOW_S * fps) | 1)
-        floor = percentile_filter(low, FLOOR_PERCENTILE, size=min(size, 2 * len(low) + 1), mode="nearest")
-        floor = gaussian_filter1d(floor, fps / 3, mode="nearest")
+        floor = gaussian(percentile(low, FLOOR_PERCENTILE, min(size, 2 * len(low) + 1)), fps / 3)
         above = np.maximum(low - floor, 0)
         out[shot] = above**3 / (above**2 + NOISE_M**2)
     return out

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
 
+from ..geometry.series import gaussian
 from ..types import BodyParams
 from .ground import HEAD, Stage, floor_clearance, floor_slope, in_frame, stage_of, touch_points, touch_rig, travel
 from .initialise import shots
@@ -145,5 +145,5 @@ def _ground_line(stage: Stage, height: np.ndarray, cuts: tuple[int, ...]) -> np.
 def _settled(height: np.ndarray, fps: float, cuts: tuple[int, ...]) -> np.ndarray:
     out = height.copy()
     for shot in shots(len(height), cuts):
-        out[shot] = gaussian_filter1d(height[shot], SETTLE_S * fps, mode="nearest")
+        out[shot] = gaussian(height[shot], SETTLE_S * fps)
     return out

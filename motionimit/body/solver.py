@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solveh_banded
 
 from ..geometry.camera import Camera
 from ..types import BETAS
@@ -123,6 +122,8 @@ def solve_banded(hessian: np.ndarray, gradient: np.ndarray, smoothness: Smoothne
     band[upper - n, 1:] = first
     band[0, 2:] = second
     flat = band.reshape(upper + 1, -1)
+    from scipy.linalg import solveh_banded  # slow to load, and an avatar with a motion file needs no fit
+
     return solveh_banded(flat, gradient.ravel(), overwrite_ab=True, check_finite=False).reshape(frames, n)
 
 

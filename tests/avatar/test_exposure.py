@@ -17,10 +17,10 @@ WINDOW_SIZE = (320, 480)
 
 
 def shaded(person: Person, seed: int) -> Person:
-    """Soft shading and some noise, as no real cloth is of one colour."""
+    """Light from one side and some noise, as no real cloth is of one colour."""
     rng = np.random.default_rng(seed)
     height, width = person.matte.shape
-    across = 1 + 0.25 * np.sin(np.arange(width) / 23 + seed)[None, :, None]
+    across = np.linspace(0.85, 1.15, width)[:: 1 if seed % 2 else -1, None]
     noise = np.exp(rng.normal(0, 0.03, (height, width, 1)))
     return composed(np.clip(person.colors * across * noise, 0.02, 0.93), person.matte, person.params)
 

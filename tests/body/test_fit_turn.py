@@ -74,7 +74,9 @@ def test_hidden_wrists_stay_on_the_hips() -> None:
     truth = turning()
     track = detect(truth, body(), noise=0.004)
     track.confidence[20:, 15:23] = 0.15
-    track.joints_px[20:, 15:23] += 0.08 * 500 * torch.tensor([0.0, 1.0])  # guessed: the hand too low, the 3D direction about right
+    track.joints_px[20:, 15:23] += (
+        0.08 * 500 * torch.tensor([0.0, 1.0])
+    )  # guessed: the hand too low, the 3D direction about right
     fitted, _ = fit_body(track, body(), betas=truth.betas)
     bent = elbow_deg(fitted)[25:-5].mean(0)
     assert bent.min() > 50, f"elbows of 80 degrees are bent by {bent[0]:.0f} and {bent[1]:.0f} degrees"

@@ -57,7 +57,7 @@ def test_a_turn_is_never_undecided(seconds: float) -> None:
 
 
 def test_mixed_sides_are_taken_apart() -> None:
-    """Legs half-way for 0.8 s and arms for 0.3 s of a turn seen from behind: without repair limbs are up to 180 px off."""
+    """Legs half-way for 0.8 s and arms for 0.3 s of a turn seen from behind."""
     truth_px, truth_m = hands_on_hips(np.linspace(np.pi - 0.6, np.pi + 0.6, 110))
     px, metres = mixed(truth_px, truth_m, MIXED, slice(48, 57))
     track = track_of(px, metres)

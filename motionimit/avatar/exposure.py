@@ -32,6 +32,7 @@ SAMPLES = 48  # colours per region
 ENOUGH = 60  # pixels of a region
 DARK, BRIGHT = 0.012, 0.95  # linear light: below is noise, above is clipped
 LIGHT_WIDTH, TINT_WIDTH = 0.15, 0.05  # of the peak of log ratios: light varies with shading, tint hardly
+LIGHT_NOISE, TINT_NOISE = 0.075, 0.03  # sigmas of the measure, from pairs of photos in one light
 LIGHT_PRIOR, TINT_PRIOR = 0.45, 0.25  # sigmas of log gains
 MOST_LOG_LIGHT, MOST_LOG_TINT = np.log(2.0), np.log(1.3)
 NARROW, WIDE = (1.0,), (4.0, 2.0, 1.0)  # of the widths, in turn, while a peak is approached
@@ -48,7 +49,7 @@ def exposure_gains(portraits: Sequence[Portrait]) -> list[np.ndarray]:
 
     Between two photos, the log ratios of all pairs of colours of one region pile up at the gain, because pairs of one material
     agree and the others scatter; `log_gain` takes that peak. The gains are the least squares of all pairs of photos. 1 where too
-    little is comparable or the regions contradict each other (other clothes rather than other light).
+    little is comparable or the regions contradict each other (other clothes rather than other light); small ones shrink.
     """
     looks = [look_of(p) for p in portraits]
     normal, right = 1e-3 * np.eye(len(looks)), np.zeros((len(looks), 3))
@@ -61,7 +62,7 @@ def exposure_gains(portraits: Sequence[Portrait]) -> list[np.ndarray]:
         normal += alike * np.outer(pair, pair)
         right += alike * pair[:, None] * gain
     others = np.linalg.solve(normal[1:, 1:], right[1:])
-    return [np.ones(3), *(np.exp(_sane(g)) for g in others)]
+    return [np.ones(3), *(np.exp(_believed(_sane(g))) for g in others)]
 
 
 def look_of(portrait: Portrait) -> Look:
@@ -159,6 +160,21 @@ def with_gain(portrait: Portrait, gain: np.ndarray) -> Portrait:
 def _sane(gain_log: np.ndarray) -> np.ndarray:
     light, tint = _split(gain_log)
     return np.clip(light, -MOST_LOG_LIGHT, MOST_LOG_LIGHT) + np.clip(tint, -MOST_LOG_TINT, MOST_LOG_TINT)
+
+
+def _believed(gain_log: np.ndarray) -> np.ndarray:
+    """The posterior mean of a measured gain: half of all photos share their light exactly, and the measure is a little off."""
+    light, tint = _split(gain_log)
+    return np.asarray(
+        light * _changed(light, LIGHT_NOISE, LIGHT_PRIOR) + tint * _changed(np.linalg.norm(tint), TINT_NOISE, TINT_PRIOR)
+    )
+
+
+def _changed(measured: float | np.ndarray, noise: float, prior: float) -> float:
+    """Probability that a measured log gain is more than noise: a Gaussian of changes against one of none."""
+    wide = np.hypot(noise, prior)
+    same, other = (np.exp(-0.5 * (measured / s) ** 2) / s for s in (noise, wide))
+    return float(other / (same + other))
 
 
 def _mapped(rgba: Tensor, table: np.ndarray) -> Tensor:

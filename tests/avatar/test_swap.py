@@ -78,9 +78,15 @@ def avatar_of(photo: Person) -> Avatar:
 
 
 @cache
+def wearing(person, *arguments) -> Avatar:
+    """The avatar of a person that a function makes, made once."""
+    return avatar_of(person(*arguments))
+
+
+@cache
 def swapped(person, clothes, *parts: str) -> tuple[Avatar, tuple[str, ...]]:
-    theirs = avatar_of(clothes() if callable(clothes) else other(*clothes))
-    avatar, warnings = dressed(avatar_of(person()), dict.fromkeys(parts, theirs), model())
+    theirs = wearing(clothes) if callable(clothes) else wearing(other, *clothes)
+    avatar, warnings = dressed(wearing(person), dict.fromkeys(parts, theirs), model())
     return avatar, tuple(warnings)
 
 
@@ -138,7 +144,7 @@ def test_it_holds_in_another_pose(turn_deg):
     pose = posed(OTHER_POSE, turn_deg)
     pose = replace(pose, translation_m=standing().params.translation_m)
     truth = photograph(pose, other_table_on_person())
-    rgba, plain = shown(avatar, pose), shown(avatar_of_standing(), pose)
+    rgba, plain = shown(avatar, pose), shown(wearing(standing), pose)
     level = agreement(rgba, truth)
     assert level > 0.85, f"{level:.1%} of the pixels are as painted at {turn_deg:g} degrees"
     solid = truth.matte > 0.98
@@ -153,7 +159,7 @@ def other_table_on_person() -> np.ndarray:
 
 
 def test_the_face_stays():
-    before = shown(avatar_of(standing()), standing().params)
+    before = shown(wearing(standing), standing().params)
     after = shown(swapped(standing, ("long",), "upper", "lower", "shoes")[0], standing().params)
     face = build_face_mask()
     changed = np.abs(before - after)[face][:, :3].mean()
@@ -212,7 +218,7 @@ def test_hair_comes_and_goes():
     blond = paint()
     blond[Region.SCALP] = (0.9, 0.8, 0.3)
     theirs = avatar_of(photograph(posed(STANDING_DEG), blond))
-    avatar, _ = dressed(avatar_of(standing()), {"hair": theirs}, model())
+    avatar, _ = dressed(wearing(standing), {"hair": theirs}, model())
     rgba = shown(avatar, standing().params)
     drawn = rgba[..., 3] > 0.5
     new, old = ((close_to(rgba[..., :3], c, 0.15) & drawn)[:60].sum() for c in ((0.9, 0.8, 0.3), HAIR))
@@ -222,7 +228,7 @@ def test_hair_comes_and_goes():
 @pytest.mark.parametrize("stout", [-2.0, 2.0])
 def test_clothes_fit_another_body(stout):
     theirs = avatar_of(other("long", stout))
-    avatar, _ = dressed(avatar_of(standing()), {"upper": theirs, "lower": theirs}, model())
+    avatar, _ = dressed(wearing(standing), {"upper": theirs, "lower": theirs}, model())
     rgba, truth = shown(avatar, standing().params), truth_of(standing, upper=True, lower=True)
     outline = iou(rgba[..., 3] > 0.5, truth.matte > 0.5)
     assert outline > 0.9, f"outline IoU {outline:.3f} in clothes of someone {stout:+g} in shape"
@@ -234,7 +240,7 @@ def test_what_is_not_shown_can_not_be_taken():
     half = replace(photo, matte=photo.matte.copy())
     half.matte[150:] = 0
     with pytest.raises(BadInput, match=r"a\.jpg shows no shoes"):
-        dressed(avatar_of(standing()), {"shoes": avatar_of(half)}, model(), {"shoes": "a.jpg"})
+        dressed(wearing(standing), {"shoes": avatar_of(half)}, model(), {"shoes": "a.jpg"})
 
 
 def test_a_dress_comes_whole():
@@ -242,7 +248,7 @@ def test_a_dress_comes_whole():
     table[[Region.CHEST, Region.PELVIS, Region.LEFT_THIGH, Region.RIGHT_THIGH]] = YELLOW
     table[[*ARMS, Region.LEFT_SHIN, Region.RIGHT_SHIN]] = SKIN
     dress = avatar_of(photograph(posed(STANDING_DEG), table))
-    avatar, warnings = dressed(avatar_of(standing()), {"upper": dress}, model(), {"upper": "d.jpg"})
+    avatar, warnings = dressed(wearing(standing), {"upper": dress}, model(), {"upper": "d.jpg"})
     assert len(warnings) == 1 and "d.jpg" in warnings[0] and "one piece" in warnings[0]
     rgba = shown(avatar, standing().params)
     blue = close_to(rgba[..., :3], TROUSERS, 0.15) & (rgba[..., 3] > 0.5)
@@ -250,7 +256,7 @@ def test_a_dress_comes_whole():
 
 
 def test_contents_of_the_result():
-    before, (after, _) = avatar_of(bare_legged()), swapped(bare_legged, ("long",), "upper")
+    before, (after, _) = wearing(bare_legged), swapped(bare_legged, ("long",), "upper")
     a, b = before.portraits[0], after.portraits[0]
     assert after.size_px == before.size_px and after.photos == before.photos
     for field in ("background", "matte"):
@@ -261,14 +267,14 @@ def test_contents_of_the_result():
     assert int(b.surface.layer.max()) < len(b.layers) and int(b.surface.faces.max()) < len(b.surface.rest_m)
     for field in ("rest_m", "weights", "uv_px", "bias_m"):
         assert torch.isfinite(getattr(b.surface, field)).all(), field
-    again, _ = dressed(before, {"upper": avatar_of(other("long"))}, model())
+    again, _ = dressed(before, {"upper": wearing(other, "long")}, model())
     assert torch.equal(again.portraits[0].layers, b.layers), "not deterministic"
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.floats(-2, 2), min_size=10, max_size=10), st.tuples(*[st.floats(-0.5, 0.5)] * 3))
 def test_carried_surfaces_move_with_the_body(betas, shift):
-    surface = avatar_of_standing().portraits[0].surface
+    surface = wearing(standing).portraits[0].surface
     rest = model().rest(torch.zeros(10))[0]
     moved = carried(surface, rest, rest + torch.tensor(shift)).rest_m - surface.rest_m
     assert torch.allclose(moved, torch.tensor(shift).expand_as(moved), atol=1e-5), "a common shift is carried as it is"
@@ -277,11 +283,6 @@ def test_carried_surfaces_move_with_the_body(betas, shift):
     furthest = float((shaped - rest).norm(dim=1).max())
     assert float((there.rest_m - surface.rest_m).norm(dim=1).max()) <= furthest + 1e-5
     assert there.weights is surface.weights
-
-
-@cache
-def avatar_of_standing() -> Avatar:
-    return avatar_of(standing())
 
 
 A, B, ME, OUT = Path("a.jpg"), Path("b.jpg"), Path("me.jpg"), Path("out.png")

@@ -32,7 +32,7 @@ SAMPLES = 48  # colours per region
 ENOUGH = 60  # pixels of a region
 DARK, BRIGHT = 0.012, 0.95  # linear light: below is noise, above is clipped
 LIGHT_WIDTH, TINT_WIDTH = 0.15, 0.05  # of the peak of log ratios: light varies with shading, tint hardly
-LIGHT_NOISE, TINT_NOISE = 0.075, 0.03  # sigmas of the measure, from pairs of photos in one light
+LIGHT_NOISE, TINT_NOISE = 0.06, 0.03  # sigmas of the measure, from pairs of photos in one light
 LIGHT_PRIOR, TINT_PRIOR = 0.45, 0.25  # sigmas of log gains
 MOST_LOG_LIGHT, MOST_LOG_TINT = np.log(2.0), np.log(1.3)
 NARROW, WIDE = (1.0,), (4.0, 2.0, 1.0)  # of the widths, in turn, while a peak is approached
@@ -66,6 +66,7 @@ def exposure_gains(portraits: Sequence[Portrait]) -> list[np.ndarray]:
 
 
 def look_of(portrait: Portrait) -> Look:
+    """The colours of the photo's comparable regions, evenly over each, without their rims; regions hardly seen are left out."""
     photo, regions = portrait.photo.numpy(), portrait.regions.numpy()
     solid = photo[..., 3] >= SOLID * 255
     inner = np.ones((2 * INSIDE_PX + 1,) * 2, np.uint8)
@@ -165,16 +166,16 @@ def _sane(gain_log: np.ndarray) -> np.ndarray:
 def _believed(gain_log: np.ndarray) -> np.ndarray:
     """The posterior mean of a measured gain: half of all photos share their light exactly, and the measure is a little off."""
     light, tint = _split(gain_log)
-    return np.asarray(
-        light * _changed(light, LIGHT_NOISE, LIGHT_PRIOR) + tint * _changed(np.linalg.norm(tint), TINT_NOISE, TINT_PRIOR)
-    )
+    in_light = _changed(float(light), LIGHT_NOISE, LIGHT_PRIOR)
+    in_tint = _changed(float(np.linalg.norm(tint)), TINT_NOISE, TINT_PRIOR)
+    return np.asarray(light * in_light + tint * in_tint)
 
 
-def _changed(measured: float | np.ndarray, noise: float, prior: float) -> float:
+def _changed(measured: float, noise: float, prior: float) -> float:
     """Probability that a measured log gain is more than noise: a Gaussian of changes against one of none."""
-    wide = np.hypot(noise, prior)
-    same, other = (np.exp(-0.5 * (measured / s) ** 2) / s for s in (noise, wide))
-    return float(other / (same + other))
+    wide = float(np.hypot(noise, prior))
+    same, other = (float(np.exp(-0.5 * (measured / s) ** 2)) / s for s in (noise, wide))
+    return other / (same + other)
 
 
 def _mapped(rgba: Tensor, table: np.ndarray) -> Tensor:

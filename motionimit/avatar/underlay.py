@@ -19,6 +19,7 @@ CONFIDENCE = 0.1
 INSET_PX = 2.0  # it ends this far inside the silhouette, so that soft edges stay soft
 FARTHEST_M = 0.12  # a vertex further outside the silhouette stays where the fit has it
 SMOOTHINGS = 10
+EAR_ROUNDS = 80  # as many as an ear's fine mesh needs to follow the head
 
 
 def underlay(body: PosedBody, model: BodyModel, alpha: np.ndarray) -> Surface:
@@ -33,9 +34,7 @@ def underlay(body: PosedBody, model: BodyModel, alpha: np.ndarray) -> Surface:
     moved = torch.from_numpy(uv + pull)
     posed = body.camera.unproject(moved, -body.screen[:, 2].float())
     bones, weights = top_bones(model.weights.float())
-    a, b, c = body.screen[model.faces].unbind(1)
-    away = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]) >= 0
-    layer = torch.where(away & (model.part_of_face == Part.HEAD), HEAD_BACK, model.part_of_face)
+    layer = torch.where(_faces_away(body.screen, model.faces) & (model.part_of_face == Part.HEAD), HEAD_BACK, model.part_of_face)
     count = len(model.faces)
     return Surface(
         rest_m=unpose(body.transforms, bones, weights, posed),
@@ -47,6 +46,15 @@ def underlay(body: PosedBody, model: BodyModel, alpha: np.ndarray) -> Surface:
         bias_m=torch.full((count,), BIAS_M),
         confidence=torch.full((count,), CONFIDENCE),
     )
+
+
+def _faces_away(screen: Tensor, faces: Tensor) -> Tensor:
+    """[F] bool: which faces look away from the camera, on the whole: an ear's are many, and are taken with what is round them."""
+    a, b, c = screen[faces].unbind(1)
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    of_vertex = torch.zeros(len(screen), dtype=area.dtype).index_add_(0, faces.reshape(-1), area.repeat_interleave(3))
+    smooth = _smooth(of_vertex[:, None].expand(-1, 2).numpy(), faces.numpy(), EAR_ROUNDS)[:, 0]
+    return torch.from_numpy(smooth)[faces].mean(1) >= 0
 
 
 def unpose(transforms: Tensor, bones: Tensor, weights: Tensor, posed_m: Tensor) -> Tensor:
@@ -78,12 +86,12 @@ def _snap(uv: np.ndarray, part: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return out.astype(np.float32)
 
 
-def _smooth(pull: np.ndarray, faces: np.ndarray) -> np.ndarray:
+def _smooth(pull: np.ndarray, faces: np.ndarray, rounds: int = SMOOTHINGS) -> np.ndarray:
     """Laplacian smoothing of a per-vertex field over the mesh, so that the pulled surface doesn't crumple."""
     edges = np.concatenate((faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]))
     degree = np.maximum(np.bincount(edges[:, 0], minlength=len(pull)), 1)[:, None]
     out = pull.copy()
-    for _ in range(SMOOTHINGS):
+    for _ in range(rounds):
         total = np.stack([np.bincount(edges[:, 0], out[edges[:, 1], k], minlength=len(pull)) for k in (0, 1)], 1)
         out = 0.5 * out + 0.5 * total / degree
     return out.astype(np.float32)

@@ -26,8 +26,8 @@ from .tracking import track_person
 if TYPE_CHECKING:
     from ..body.model import BodyModel
 
-MAX_FRAMES = 600  # that are looked at; of a longer video every n-th ..
-SLOWEST_FPS = 8.0  # .. as long as so many a second are left, else it would be no motion to follow
+ENOUGH_FRAMES, MAX_FRAMES = 200, 600  # every n-th frame is looked at, so that about so many are, and never more than ..
+SLOWEST_FPS = 12.0  # fewer a second would be no motion to follow
 TRACKED_SIDE_PX = 1280
 APART_DEG = 25.0  # a frame that shows the person from nearer than this to another one shows hardly anything new
 SLACK_DEG = 25.0  # how much of the angle that could be added may be given up for a better frame
@@ -136,7 +136,7 @@ def picked_photos(
 ) -> tuple[list[Photo], list[BodyParams]]:
     """The best frames of a video of one person, at full size, and the body in each (one shape, one fit to the whole video).
 
-    `person` is the one to follow. At most 600 frames are looked at, of a longer video every n-th; `warnings` receives
+    `person` is the one to follow. At most 600 frames are looked at, and only every n-th of many; `warnings` receives
     what was left out and what the reader met. A `Photo`'s hash is that of its pixels. Raises `BadInput` as reading, tracking and
     fitting do.
     """
@@ -169,7 +169,7 @@ def _photo(path: Path, frame: int, fps: Fraction) -> Photo:
 
 
 def _stride(frames: int | None, fps: Fraction) -> int:
-    wanted = 1 if frames is None else -(-frames // MAX_FRAMES)
+    wanted = 1 if frames is None else -(-frames // ENOUGH_FRAMES)
     return max(1, min(wanted, int(float(fps) / SLOWEST_FPS)))
 
 

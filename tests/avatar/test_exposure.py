@@ -92,3 +92,11 @@ def test_with_gain_is_light_not_code_values() -> None:
     assert not torch.equal(changed.layers, given.layers) and changed.layers.dtype == torch.uint8
     assert with_gain(given, np.ones(3)) is given
     assert max(SKIN + SHIRT + TROUSERS) < 1
+
+
+def test_photos_in_one_light_are_left_alone() -> None:
+    """Light from one side makes a back a little darker than a front: no reason to brighten it."""
+    front, back = portrait(0, 0), portrait(180, 1)
+    for slight in (0.95, 1.05):
+        found = exposure_gains([front, with_gain(back, np.full(3, slight))])[1]
+        assert off_pct(found, np.ones(3)) < 3, f"a difference of {100 * (slight - 1):+.0f} % gave {found}"

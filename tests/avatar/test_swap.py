@@ -26,6 +26,7 @@ from avatar_material import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from motionimit_cli.swap import default_output, split_clothes
 
 from motionimit.avatar.avatar import Avatar
 from motionimit.avatar.build import build_portrait
@@ -325,6 +326,13 @@ def test_parts_are_parsed_or_refused(texts, count):
     except BadUsage:
         return
     assert set(found) <= set(GARMENT_PARTS)
+
+
+def test_photos_and_assignments_may_stand_in_any_order():
+    photos, texts = split_clothes(("a.jpg", "lower=b.jpg", "strange=name.jpg"))
+    assert photos == [A, Path("strange=name.jpg")] and texts == ["lower=b.jpg"]
+    assert default_output(ME, A, None, False) == Path("me_in_a.png")
+    assert default_output(ME, A, Path("d.mp4"), True) == Path("me_in_a.mov")
 
 
 def test_settings_of_a_swap():

@@ -161,7 +161,8 @@ def test_sharpness_falls_with_blur_only_where_the_person_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frames", "fps", "stride"), [(None, 25, 1), (600, 25, 1), (601, 25, 2), (1500, 25, 3), (90_000, 30, 3), (5000, 5, 1)]
+    ("frames", "fps", "stride"),
+    [(None, 25, 1), (200, 25, 1), (201, 25, 2), (1500, 25, 2), (1500, 60, 5), (90_000, 30, 2), (5000, 5, 1)],
 )
 def test_long_videos_are_strided_as_far_as_motion_can_be_followed(frames: int | None, fps: int, stride: int) -> None:
     assert picking._stride(frames, Fraction(fps)) == stride

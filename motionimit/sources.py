@@ -13,7 +13,7 @@ import numpy as np
 
 from .avatar.avatar import Avatar
 from .avatar.build import Portrait, build_portrait, output_size
-from .body.fit_many import fit_photos
+from .body.fit_many import fit_closer, fit_photos
 from .config import AVATAR_SUFFIX, is_film
 from .errors import BadInput
 from .media.image import read_photo
@@ -53,7 +53,7 @@ def read_sources(paths: Sequence[Path], run: Run) -> tuple[list[Photo], list[Bod
         from .pose.picking import picked_photos
 
         with run.clock.stage("source film"):
-            photos, bodies = picked_photos(paths[0], run.model, tell=run.tell)
+            photos, bodies = picked_photos(paths[0], run.model, tell=run.tell, warnings=run.report.warnings)
         return photos, list(bodies)
     return [read_photo(path) for path in paths], [None] * len(paths)
 
@@ -71,8 +71,10 @@ def find_sources(photos: Sequence[Photo], bodies: Sequence[BodyParams | None], r
             raise BadInput(f"The person in {where} could not be cut out; use a photo that shows them larger and clearer.")
         people.append(track)
         run.tell("source", number, total)
+    with run.clock.stage("source fit"):
+        closer = [b if b is None else fit_closer(t, run.model, b) for t, b in zip(people, bodies, strict=True)]
     run.report.source_s += time.perf_counter() - begin
-    return Sources(tuple(photos), tuple(people), tuple(bodies))
+    return Sources(tuple(photos), tuple(people), tuple(closer))
 
 
 def build_avatar(sources: Sources, long_side_px: int, run: Run) -> Avatar:
@@ -95,8 +97,8 @@ def build_avatar(sources: Sources, long_side_px: int, run: Run) -> Avatar:
         for photo, matte, params in zip(photos, mattes, bodies, strict=True):
             portraits.append(build_portrait(photo.rgb, matte, params, run.model, _size(photo, long_side_px)))
             run.tell("source", len(photos) + (STEPS - 1) * len(portraits), STEPS * len(photos))
-        if many:
-            portraits = _matched(portraits, [p.path.name for p in photos], run)
+        if len({photo.path for photo in photos}) > 1:  # frames of one film share its exposure, and its person
+            portraits = _matched(portraits, names, run)
     picture = cv2.resize(photos[0].rgb, sources.size_px(long_side_px), interpolation=cv2.INTER_AREA)
     run.report.source_s += time.perf_counter() - begin
     return Avatar(tuple(portraits), picture, tuple(p.sha256 for p in photos))

@@ -1,6 +1,6 @@
 """Do the photos show one person in the same clothes? Evidence from colours, part of the body by part, in a common light.
 
-The limit was set on 137 pairs of photos that show one person (two poses in a gym, frames of turns and dances) and 225 that show
+The limit was set on 142 pairs of photos that show one person (two poses in a gym, frames of turns and dances) and 476 that show
 two. Body proportions tell nobody apart: shapes fitted to single photos of one person differ as much as those of two people.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from .build import Portrait
 from .exposure import Look, likeness, log_gain, look_of
 
-LIMIT = 0.16  # below it lie 1.5 % of the pairs that show one person and 92 % of those that show two
+LIMIT = 0.16  # below it lie 1.4 % of the pairs that show one person and 92 % of those that show two
 FLOOR = 0.02  # of a part's likeness, so that one hidden or mislabelled part doesn't decide alone
 FEWEST_PARTS = 3  # with fewer in common nothing is said
 WORST = 3  # parts that the sentence names

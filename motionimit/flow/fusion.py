@@ -16,6 +16,7 @@ from torch.nn.functional import avg_pool2d, interpolate, pad
 from .transfer import Warped
 
 SHARPNESS = 8  # power of the weights
+LOYALTY = 2  # power of how much a photo saw of the whole person: it keeps parts of one view together where several know them
 REACH = 0.02  # radius of the smallest neighbourhood, as a share of the frame's long side
 LEVELS = 4  # neighbourhoods, each twice as wide as the one before
 SURE = 0.25  # share of a neighbourhood that must be drawn for its average to count in full
@@ -43,7 +44,7 @@ def mixed(rgba: Sequence[Tensor], seen: Sequence[Tensor]) -> Tensor:
         return rgba[0]
     image, knows = torch.stack(list(rgba)), torch.stack(list(seen))
     alpha = image[:, 3:]
-    weight = (_nearby(knows, alpha) + FLOOR) ** SHARPNESS
+    weight = (_nearby(knows, alpha) + FLOOR) ** SHARPNESS * _overall(knows, alpha) ** LOYALTY
     weight = weight / weight.sum(0)
     whole = (weight * alpha).sum(0)
     color = (weight * alpha * image[:, :3]).sum(0) / whole.clamp_min(1e-6)
@@ -62,6 +63,12 @@ def density(texel: Tensor) -> Tensor:
     root = (square**2 - 4 * area**2).clamp_min(0).sqrt()
     smaller = ((square - root) / 2).clamp_min(0).sqrt()
     return torch.where(square > _BORDER, 0.5, (smaller / _FULL_DENSITY).clamp(0, 1))[None]
+
+
+def _overall(knows: Tensor, alpha: Tensor) -> Tensor:
+    """[N, 1, 1, 1]: how much of the whole person each photo saw in this pose, as a share of the best one's."""
+    share = (knows * alpha).sum((1, 2, 3), keepdim=True) / alpha.sum((1, 2, 3), keepdim=True).clamp_min(1.0)
+    return share / share.amax().clamp_min(1e-6) + 1e-3
 
 
 def _nearby(knows: Tensor, alpha: Tensor) -> Tensor:

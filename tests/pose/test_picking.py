@@ -183,7 +183,7 @@ def test_a_picked_frame_is_the_frame(tmp_path: Path) -> None:
 
 
 def test_a_real_turn_gives_four_sides(real_material: Path, tmp_path: Path) -> None:
-    """Every eighth frame of a slow turn on the spot, small, at the pace that it has: front, back, left and right are found in it."""
+    """Every eighth frame of a slow turn on the spot, small, at its own pace: front, back, left and right are in it."""
     from motionimit.media.reader import VideoReader
 
     clip = real_material / "clips" / "peoplesnapshot_male_rotation.mp4"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from motionimit.values import check_distinct, check_file_output
 from motionimit.errors import BadUsage
+from motionimit.values import check_distinct, check_file_output
 
 from .options import PATH, debug_option
 

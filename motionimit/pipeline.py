@@ -1,4 +1,4 @@
-"""The main job, as the paper draws it: body recovery → avatar → liquid warping flow → generator → compositing, between streams."""
+"""The line as the paper draws it: body recovery → avatar → liquid warping flow → generator → compositing, between two streams."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Cast:
 
     @classmethod
     def of(cls, settings: Rendering, run: Run) -> Cast:
-        """Open all that the settings name besides the driver. Raises `BadInput` or `MissingModel` before anything is worked on."""
+        """Open all that the settings name besides the driver. Raises `BadInput` or `MissingModel` before any work."""
         photos, bodies, ready = [], [], None  # type: list[Photo], list[BodyParams | None], Avatar | None
         if settings.sources[0].suffix.lower() == AVATAR_SUFFIX:
             ready = opened(settings.sources[0], settings.size_px)

@@ -42,14 +42,14 @@ def transfer(settings: TransferSettings, progress: Progress | None = None) -> Ru
 def _animated(settings: TransferSettings, run: Run, changed: Callable[[Avatar], Avatar]) -> RunReport:
     """The line itself. `changed` is what happens to the avatar before it moves."""
     torch.manual_seed(settings.seed)
-    cast = Cast.of(settings, run)
     begin, before_s = time.perf_counter(), run.report.source_s
     with ExitStack() as stack:
         given = open_driver(settings, run.model, stack)
-        # All inputs are open: now it's worth working.
         check_output(settings.output, settings.alpha, settings.input_paths, given.frames)
         if settings.bullet is not None and given.frames is not None:
             check_bullet_frame(settings.bullet.frame, given.frames)
+        cast = Cast.of(settings, run)
+        # All inputs are open: now it's worth working.
         stack.enter_context(warming_up(run.device, cast.chosen is not None))
         people = cast.found(run)
         driving = follow_driver(given, settings.person, run)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..body.parts import Region
 from .fill import nearest_index
-from .palette import FLOOR, indexed, likelihoods, skin_distance
+from .palette import FLOOR, common_tone, indexed, likelihoods
 
 ROUNDS, FIELD_STEPS, LEARNED_PX = 5, 3, 240
 SKIN_LIMIT = 2.5  # standard deviations from the face's skin at which skin and cloth are equally likely before colours are learned
@@ -23,7 +23,7 @@ CRUMB_SHARE = 0.002  # of the person's pixels: smaller islands join what is roun
 ISLAND_SHARE = 0.04  # of the largest piece of an upper or lower garment, the same
 PATCH_SHARE = 0.02  # skin on the trunk smaller than this and without contact to bare limbs or the neck is a print on cloth
 FAR_FROM_SKIN = 3.5  # standard deviations beyond which nothing teaches what skin looks like
-TANNED = 3.0  # standard deviations by which bare legs may differ from the face
+TANNED = 4.0  # standard deviations by which bare legs may differ from the face
 BARE_LEG = 0.1  # weight of what may be bare in learning trousers and shoes
 SHOD = 0.12  # share of shoe from which a foot's bare rest belongs to the shoe
 
@@ -38,6 +38,8 @@ class Garment(IntEnum):
     SHOES = 4
 
 
+SKIN_VOTES = {Region.FACE: 1.0, Region.NECK: 0.4, Region.LEFT_HAND: 0.4, Region.RIGHT_HAND: 0.4, Region.SCALP: -0.3}
+VOTERS_PX = 10  # a place with fewer pixels has no vote
 _LEG_REGIONS = [r for r in Region if r.name.endswith(("THIGH", "SHIN"))]
 _FEET = (Region.LEFT_FOOT, Region.RIGHT_FOOT)
 
@@ -59,7 +61,7 @@ def _learned(lab: np.ndarray, regions: np.ndarray, prior: np.ndarray) -> tuple[n
     step = max(1, lab.shape[0] // LEARNED_PX)
     small = np.s_[::step, ::step]
     inside, seen = regions[small] >= 0, index[small]
-    like, tone = _skin_first(smooth[small], regions[small], palette)
+    like, tone = _skin_first(seen, regions[small], palette)
     near, population = _neighbours(smooth[small], inside), np.bincount(seen[inside], minlength=len(palette))
     teaches = _teachers(regions[small][inside], tone[seen[inside]])
     for _ in range(ROUNDS):
@@ -85,15 +87,30 @@ def _teachers(region: np.ndarray, tone: np.ndarray) -> np.ndarray:
     return out
 
 
-def _skin_first(lab: np.ndarray, regions: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Likelihoods [K, colours] before anything is learned: like the face's skin, or not. And the skin's alone [colours]."""
-    face = cv2.erode((regions == Region.FACE).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+def _skin_first(index: np.ndarray, regions: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Likelihoods [K, colours] before anything is learned: like the person's skin, or not. And the skin's alone [colours]."""
+    votes = _skin_votes(index, regions, len(palette))
     like, tone = np.ones((len(Garment), len(palette))), np.zeros(len(palette))
-    if face.sum() > 10:
+    if (votes > 0).any():
         like[:] = np.exp(-0.5 * SKIN_LIMIT**2)
-        tone = np.exp(-0.5 * skin_distance(palette, lab[face]) ** 2)
+        tone = np.exp(-0.5 * common_tone(palette, votes).distance(palette) ** 2)
         like[Garment.SKIN] = tone + 0.1 * like[Garment.SKIN]
     return like, tone
+
+
+def _skin_votes(index: np.ndarray, regions: np.ndarray, colors: int) -> np.ndarray:
+    """[colors]: how much speaks for each being skin, by the shares it has of places that are bare and of the scalp.
+
+    Nothing without a face: hands alone may wear gloves.
+    """
+    votes = np.zeros(colors)
+    for region, weight in SKIN_VOTES.items():
+        own = cv2.erode((regions == region).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        if own.sum() > VOTERS_PX:
+            votes += weight * np.bincount(index[own], minlength=colors) / own.sum()
+        elif region == Region.FACE:
+            return votes
+    return votes
 
 
 def _neighbours(lab: np.ndarray, inside: np.ndarray) -> list[tuple[int, int, np.ndarray]]:

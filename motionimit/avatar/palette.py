@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -9,7 +11,11 @@ COLORS = 40
 LIGHTNESS = 0.6  # weight of L against a and b: shading changes it
 SAMPLES, TURNS = 6000, 12
 FLOOR = 2e-3  # least likelihood of a colour: unseen colours cost, but not without bound
-SKIN_SPREAD_AB, SKIN_SPREAD_L, SKIN_SLACK_L = 5.0, 16.0, 10.0  # of one person's skin round the face's median, Lab units
+SKIN_CHROMA = 0.04  # spread of one person's skin in a and b over L + 16 ..
+SKIN_GLOSS, SKIN_TURN = 0.2, 0.1  # .. and, as shares of how strong its colour is, along its hue and across it
+SKIN_LIGHT, SKIN_LIGHT_FREE = 0.27, 0.15  # spread in log(L + 16), and what is free of it
+SKIN_NOISE = 2.0  # Lab units of noise, which dark pixels show most
+SKIN_TURNS = 3
 
 
 def to_lab(rgb: np.ndarray) -> np.ndarray:
@@ -48,14 +54,50 @@ def likelihoods(index: np.ndarray, share: np.ndarray, palette: np.ndarray) -> np
     return np.asarray(smooth / np.maximum(smooth.sum(1, keepdims=True), 1e-6) + FLOOR)
 
 
-def skin_distance(lab: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """How far each colour of lab [.., 3] is from the skin of the face's pixels [n, 3], in standard deviations.
+@dataclass(frozen=True, slots=True)
+class SkinTone:
+    """One person's skin under any amount of one kind of light.
 
-    Lightness may depart by `SKIN_SLACK_L` for free.
+    Shading multiplies L + 16, a and b alike (each is a cube root of light, or a difference of two), so that a and b as shares of
+    L + 16 stay, dark skin's as well as fair skin's. Gloss lightens and pales a colour along its own hue.
     """
-    face = face[face[:, 0] >= np.median(face[:, 0])]  # hair, brows and beard are the darker half
-    middle = np.median(face, axis=0)
-    spread = np.maximum(1.48 * np.median(np.abs(face - middle), axis=0), [0, SKIN_SPREAD_AB, SKIN_SPREAD_AB])
-    away = np.abs(lab - middle)
-    light = np.maximum(away[..., 0] - SKIN_SLACK_L, 0) / SKIN_SPREAD_L
-    return np.asarray(np.sqrt(np.square(away[..., 1:] / spread[1:]).sum(-1) + light**2))
+
+    light: float  # log(L + 16)
+    chroma: np.ndarray  # [2] a and b over L + 16
+
+    def distance(self, lab: np.ndarray) -> np.ndarray:
+        """How far each colour of lab [.., 3] is from this skin, in standard deviations; some light more or less is free."""
+        light, chroma = _light_and_chroma(lab)
+        strength = float(np.linalg.norm(self.chroma))
+        hue = self.chroma / max(strength, 1e-6)
+        away = chroma - self.chroma
+        along, across = away @ hue, away @ np.array([-hue[1], hue[0]])
+        noise = np.square(SKIN_NOISE / np.exp(light))
+        gloss = np.where(light > self.light - SKIN_LIGHT_FREE, SKIN_GLOSS, SKIN_TURN)
+        paler = np.square(along) / (SKIN_CHROMA**2 + (gloss * strength) ** 2 + noise)
+        turned = np.square(across) / (SKIN_CHROMA**2 + (SKIN_TURN * strength) ** 2 + noise)
+        lit = np.maximum(np.abs(light - self.light) - SKIN_LIGHT_FREE, 0) / SKIN_LIGHT
+        return np.asarray(np.sqrt(paler + turned + lit**2))
+
+
+def common_tone(palette: np.ndarray, votes: np.ndarray) -> SkinTone:
+    """The skin that most places of the body have in common.
+
+    palette [colours, 3] in Lab, votes [colours]: how much speaks for each being skin; less than nothing speaks against it.
+    Neither the lightest nor the darkest wins by that alone: fair hair over dark skin is as frequent as dark hair over fair skin.
+    """
+    light, chroma = _light_and_chroma(palette)
+    tones = [SkinTone(float(k), c) for k, c in zip(light, chroma, strict=True)]
+    near = np.stack([np.exp(-0.5 * tone.distance(palette) ** 2) for tone in tones])
+    tone = tones[int(np.where(votes > 0, near @ votes, -np.inf).argmax())]
+    for _ in range(SKIN_TURNS):
+        weight = np.maximum(votes, 0) * np.exp(-0.5 * tone.distance(palette) ** 2)
+        weight /= max(weight.sum(), 1e-12)
+        tone = SkinTone(float(weight @ light), weight @ chroma)
+    return tone
+
+
+def _light_and_chroma(lab: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """log(L + 16) [..] and a and b over L + 16 [.., 2] of lab [.., 3]."""
+    root = np.maximum(lab[..., 0], 0) + 16
+    return np.log(root), lab[..., 1:] / root[..., None]

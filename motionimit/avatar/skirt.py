@@ -111,11 +111,14 @@ def _extent(mask: np.ndarray) -> tuple[int, int] | None:
 
 
 def _run_across(row: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[int, int] | None:
-    """First and one-past-last column of the run of `row` that touches both legs; None where a gap parts them."""
+    """First and one-past-last column of the run of `row` that holds the middles of both legs; None where a gap parts them.
+
+    Their outer edges don't count: a hip that the fit has too wide reaches over the gap to the hand beside it.
+    """
     a, b = np.flatnonzero(left & row), np.flatnonzero(right & row)
     if not len(a) or not len(b):
         return None
-    low, high = min(a[0], b[0]), max(a[-1], b[-1])
+    low, high = sorted((int(np.median(a)), int(np.median(b))))
     if not row[low : high + 1].all():
         return None
     outside = np.flatnonzero(~row)

@@ -52,6 +52,19 @@ def test_a_flared_skirt_is_found_by_its_width_alone():
     assert abs(end - knees) <= 4, f"the hem lies in row {knees:.0f}, the found skirt ends in row {end}"
 
 
+def test_a_gap_to_the_hand_beside_a_hip_that_is_fitted_too_wide_hides_no_skirt():
+    photo = narrow_skirt()
+    body, before = found(photo)
+    matte = photo.matte.copy()
+    _, hips, knees, _ = (int(v) for v in skirt_rows(body))
+    for row in range(hips, hips + (knees - hips) // 3):
+        outer = np.flatnonzero(np.isfinite(body.parts[Part.LEFT_LEG].front.depth_m.numpy()[row]))[-1]
+        matte[row, outer - 3 : outer - 1] = 0
+    skirt = find_skirt(body, photo.colors, matte, label_matte(body, photo.colors, matte))
+    share = skirt.sum() / before.sum()
+    assert share > 0.9, f"{share:.0%} of the skirt is found with a gap beside the hip"
+
+
 @pytest.mark.parametrize("person", [standing, bare_legged])
 def test_trousers_and_bare_legs_are_no_skirt(person):
     _, skirt = found(person())

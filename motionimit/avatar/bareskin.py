@@ -27,6 +27,8 @@ def skin_colors(portrait: Portrait, outfit: Outfit, model: BodyModel) -> np.ndar
     rgb = portrait.photo.numpy()[..., :3].astype(np.float32) / 255
     normals = [_normals(outfit.body, p, model) for p in Part]
     seen = [_seen_skin(portrait, outfit, p) for p in Part]
+    if sum(int(s.sum()) for s in seen) < ENOUGH_PX:
+        seen[Part.HEAD] = _seen_skin(portrait, outfit, Part.HEAD, whole_head=True)
     tone, light = _tone_and_light(rgb, normals, seen)
     out = np.empty((len(Part), *rgb.shape), np.float32)
     for p in Part:
@@ -41,10 +43,10 @@ def skin_colors(portrait: Portrait, outfit: Outfit, model: BodyModel) -> np.ndar
     return np.clip(out, 0, 1)
 
 
-def _seen_skin(portrait: Portrait, outfit: Outfit, part: Part) -> np.ndarray:
-    """[h, w] bool: skin that the photo shows on a part, away from other things; of the head only the neck."""
+def _seen_skin(portrait: Portrait, outfit: Outfit, part: Part, whole_head: bool = False) -> np.ndarray:
+    """[h, w] bool: skin that the photo shows on a part, away from other things; of the head the neck only, or the face too."""
     skin = portrait.known[part].numpy() & (outfit.labels == Garment.SKIN) & (portrait.photo[..., 3].numpy() > 250)
-    if part == Part.HEAD:
+    if part == Part.HEAD and not whole_head:
         skin &= np.isin(portrait.regions.numpy(), (Region.NECK, Region.CHEST))
     return cv2.erode(skin.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
 

@@ -13,19 +13,21 @@ import numpy as np
 
 from ..body.parts import Region
 from .fill import nearest_index
-from .palette import FLOOR, common_tone, indexed, likelihoods
+from .palette import FLOOR, indexed, likelihoods, skin_tone
 
 ROUNDS, FIELD_STEPS, LEARNED_PX = 5, 3, 240
-SKIN_LIMIT = 2.5  # standard deviations from the face's skin at which skin and cloth are equally likely before colours are learned
+SKIN_LIMIT = (
+    2.5  # standard deviations from the person's skin at which skin and cloth are equally likely before colours are learned
+)
 COUPLING, EDGE_LAB = 1.2, 9.0  # of neighbours, and the colour difference that uncouples them
 STEPS_OF_HEIGHT = (0.002, 0.006)  # neighbours are this far, as shares of the person's height
 CRUMB_SHARE = 0.002  # of the person's pixels: smaller islands join what is round them
 ISLAND_SHARE = 0.04  # of the largest piece of an upper or lower garment, the same
 PATCH_SHARE = 0.02  # skin on the trunk smaller than this and without contact to bare limbs or the neck is a print on cloth
 FAR_FROM_SKIN = 3.5  # standard deviations beyond which nothing teaches what skin looks like
-TANNED = 4.0  # standard deviations by which bare legs may differ from the face
+TANNED = 3.5  # standard deviations by which bare legs may differ from the face and hands
 BARE_LEG = 0.1  # weight of what may be bare in learning trousers and shoes
-SHOD = 0.12  # share of shoe from which a foot's bare rest belongs to the shoe
+SHOD = 0.12  # share of shoe from which the feet's bare rest belongs to the shoes
 
 
 class Garment(IntEnum):
@@ -38,8 +40,9 @@ class Garment(IntEnum):
     SHOES = 4
 
 
-SKIN_VOTES = {Region.FACE: 1.0, Region.NECK: 0.4, Region.LEFT_HAND: 0.4, Region.RIGHT_HAND: 0.4, Region.SCALP: -0.3}
-VOTERS_PX = 10  # a place with fewer pixels has no vote
+FRINGE = 0.6  # of a colour's share of the scalp: what it needs of the face to count as skin, not as hair before it
+PLACE_PX = 10  # a place with fewer pixels says nothing of skin
+_BARE = (Region.NECK, Region.LEFT_HAND, Region.RIGHT_HAND)
 _LEG_REGIONS = [r for r in Region if r.name.endswith(("THIGH", "SHIN"))]
 _FEET = (Region.LEFT_FOOT, Region.RIGHT_FOOT)
 
@@ -89,28 +92,23 @@ def _teachers(region: np.ndarray, tone: np.ndarray) -> np.ndarray:
 
 def _skin_first(index: np.ndarray, regions: np.ndarray, palette: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Likelihoods [K, colours] before anything is learned: like the person's skin, or not. And the skin's alone [colours]."""
-    votes = _skin_votes(index, regions, len(palette))
+    face, scalp, *bare = (_shares(index[_inner(regions, r)], len(palette)) for r in (Region.FACE, Region.SCALP, *_BARE))
+    face = np.maximum(face - FRINGE * scalp, 0)
     like, tone = np.ones((len(Garment), len(palette))), np.zeros(len(palette))
-    if (votes > 0).any():
+    if face.any():
         like[:] = np.exp(-0.5 * SKIN_LIMIT**2)
-        tone = np.exp(-0.5 * common_tone(palette, votes).distance(palette) ** 2)
+        tone = np.exp(-0.5 * skin_tone(palette, face, np.mean(bare, axis=0)).distance(palette) ** 2)
         like[Garment.SKIN] = tone + 0.1 * like[Garment.SKIN]
     return like, tone
 
 
-def _skin_votes(index: np.ndarray, regions: np.ndarray, colors: int) -> np.ndarray:
-    """[colors]: how much speaks for each being skin, by the shares it has of places that are bare and of the scalp.
+def _inner(regions: np.ndarray, region: Region) -> np.ndarray:
+    return cv2.erode((regions == region).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
 
-    Nothing without a face: hands alone may wear gloves.
-    """
-    votes = np.zeros(colors)
-    for region, weight in SKIN_VOTES.items():
-        own = cv2.erode((regions == region).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        if own.sum() > VOTERS_PX:
-            votes += weight * np.bincount(index[own], minlength=colors) / own.sum()
-        elif region == Region.FACE:
-            return votes
-    return votes
+
+def _shares(index: np.ndarray, colors: int) -> np.ndarray:
+    """[colors]: the share of the pixels [n] that each has; all 0 of a place that is too small to say."""
+    return np.bincount(index, minlength=colors) / len(index) if len(index) > PLACE_PX else np.zeros(colors)
 
 
 def _neighbours(lab: np.ndarray, inside: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
@@ -166,10 +164,7 @@ def _tidy(labels: np.ndarray, regions: np.ndarray) -> np.ndarray:
 
 
 def _whole_feet(labels: np.ndarray, regions: np.ndarray) -> np.ndarray:
-    """A foot in a sandal or a pump goes with it; a bare one stays skin."""
-    out = labels.copy()
-    for foot in _FEET:
-        own = (regions == foot) & np.isin(labels, (Garment.SKIN, Garment.SHOES))
-        if own.any() and (labels[own] == Garment.SHOES).mean() > SHOD:
-            out[own] = Garment.SHOES
-    return out
+    """Feet in sandals or pumps go with them; bare ones stay skin. Both feet decide together: shoes come in pairs."""
+    feet = np.isin(regions, _FEET) & np.isin(labels, (Garment.SKIN, Garment.SHOES))
+    shod = feet.any() and (labels[feet] == Garment.SHOES).mean() > SHOD
+    return np.where(feet, Garment.SHOES, labels).astype(np.int32) if shod else labels

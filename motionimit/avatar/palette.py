@@ -11,11 +11,13 @@ COLORS = 40
 LIGHTNESS = 0.6  # weight of L against a and b: shading changes it
 SAMPLES, TURNS = 6000, 12
 FLOOR = 2e-3  # least likelihood of a colour: unseen colours cost, but not without bound
-SKIN_CHROMA = 0.04  # spread of one person's skin in a and b over L + 16 ..
-SKIN_GLOSS, SKIN_TURN = 0.2, 0.1  # .. and, as shares of how strong its colour is, along its hue and across it
+SKIN_CHROMA, SKIN_SHARE = 0.04, 0.1  # least spread of one person's skin in a and b over L + 16, and as a share of these
+SKIN_WIDEST = 6.0  # light of several colours spreads it up to this many times
+SKIN_INNER, SKIN_INNER_SPREADS = 0.35, 0.454  # share of a face that is surely skin, and its half width if normally distributed
+SKIN_CURVE = 0.3  # log light up to which a and b may stay instead
 SKIN_LIGHT, SKIN_LIGHT_FREE = 0.27, 0.15  # spread in log(L + 16), and what is free of it
 SKIN_NOISE = 2.0  # Lab units of noise, which dark pixels show most
-SKIN_TURNS = 3
+SKIN_ALONE, SKIN_TURNS = 0.2, 3
 
 
 def to_lab(rgb: np.ndarray) -> np.ndarray:
@@ -59,42 +61,61 @@ class SkinTone:
     """One person's skin under any amount of one kind of light.
 
     Shading multiplies L + 16, a and b alike (each is a cube root of light, or a difference of two), so that a and b as shares of
-    L + 16 stay, dark skin's as well as fair skin's. Gloss lightens and pales a colour along its own hue.
+    L + 16 stay, dark skin's as well as fair skin's. Gloss pales what it lightens, and cameras keep more colour in shadows:
+    between shares that stay and a and b that stay, everything is this skin.
     """
 
     light: float  # log(L + 16)
     chroma: np.ndarray  # [2] a and b over L + 16
+    spread: np.ndarray  # [2] standard deviations of chroma along its hue and across it
 
-    def distance(self, lab: np.ndarray) -> np.ndarray:
-        """How far each colour of lab [.., 3] is from this skin, in standard deviations; some light more or less is free."""
+    @classmethod
+    def around(cls, light: float, chroma: np.ndarray) -> SkinTone:
+        """With the least spread that skin has, which is larger for stronger colours."""
+        return cls(light, chroma, np.full(2, np.hypot(SKIN_CHROMA, SKIN_SHARE * np.linalg.norm(chroma))))
+
+    def departures(self, lab: np.ndarray) -> np.ndarray:
+        """[.., 3] of colours lab [.., 3]: in log light, and in chroma along and across the hue."""
         light, chroma = _light_and_chroma(lab)
         strength = float(np.linalg.norm(self.chroma))
         hue = self.chroma / max(strength, 1e-6)
-        away = chroma - self.chroma
-        along, across = away @ hue, away @ np.array([-hue[1], hue[0]])
-        noise = np.square(SKIN_NOISE / np.exp(light))
-        gloss = np.where(light > self.light - SKIN_LIGHT_FREE, SKIN_GLOSS, SKIN_TURN)
-        paler = np.square(along) / (SKIN_CHROMA**2 + (gloss * strength) ** 2 + noise)
-        turned = np.square(across) / (SKIN_CHROMA**2 + (SKIN_TURN * strength) ** 2 + noise)
-        lit = np.maximum(np.abs(light - self.light) - SKIN_LIGHT_FREE, 0) / SKIN_LIGHT
-        return np.asarray(np.sqrt(paler + turned + lit**2))
+        lighter = light - self.light
+        at_constant_chroma = strength * np.exp(-lighter.clip(-SKIN_CURVE, SKIN_CURVE))
+        along = chroma @ hue
+        near = np.clip(along, np.minimum(strength, at_constant_chroma), np.maximum(strength, at_constant_chroma))
+        return np.stack((lighter, along - near, chroma @ np.array([-hue[1], hue[0]])), -1)
+
+    def distance(self, lab: np.ndarray) -> np.ndarray:
+        """How far each colour of lab [.., 3] is from this skin, in standard deviations; some light more or less is free."""
+        away = self.departures(lab)
+        noise = SKIN_NOISE / (np.maximum(lab[..., :1], 0) + 16)
+        lit = np.maximum(np.abs(away[..., 0]) - SKIN_LIGHT_FREE, 0) / SKIN_LIGHT
+        return np.asarray(np.sqrt((away[..., 1:] ** 2 / (self.spread**2 + noise**2)).sum(-1) + lit**2))
 
 
-def common_tone(palette: np.ndarray, votes: np.ndarray) -> SkinTone:
-    """The skin that most places of the body have in common.
+def skin_tone(palette: np.ndarray, face: np.ndarray, bare: np.ndarray) -> SkinTone:
+    """What the face and other bare places have in common, as varied as the face is.
 
-    palette [colours, 3] in Lab, votes [colours]: how much speaks for each being skin; less than nothing speaks against it.
-    Neither the lightest nor the darkest wins by that alone: fair hair over dark skin is as frequent as dark hair over fair skin.
+    palette [colours, 3] in Lab, face [colours] the share each has of the face without its hair, bare [colours] of neck and hands.
+    Neither the lightest nor the darkest wins by that alone: there is fair hair over dark skin and dark hair over fair skin.
     """
     light, chroma = _light_and_chroma(palette)
-    tones = [SkinTone(float(k), c) for k, c in zip(light, chroma, strict=True)]
+    tones = [SkinTone.around(float(k), c) for k, c in zip(light, chroma, strict=True)]
     near = np.stack([np.exp(-0.5 * tone.distance(palette) ** 2) for tone in tones])
-    tone = tones[int(np.where(votes > 0, near @ votes, -np.inf).argmax())]
+    tone = tones[int((np.sqrt(near @ face) * (SKIN_ALONE + near @ bare)).argmax())]
     for _ in range(SKIN_TURNS):
-        weight = np.maximum(votes, 0) * np.exp(-0.5 * tone.distance(palette) ** 2)
+        weight = (face + bare) * np.exp(-0.5 * tone.distance(palette) ** 2)
         weight /= max(weight.sum(), 1e-12)
-        tone = SkinTone(float(weight @ light), weight @ chroma)
-    return tone
+        tone = SkinTone.around(float(weight @ light), weight @ chroma)
+    away = np.abs(tone.departures(palette)[:, 1:])
+    varied = np.array([_quantile(a, face, SKIN_INNER) for a in away.T]) / SKIN_INNER_SPREADS
+    return SkinTone(tone.light, tone.chroma, np.clip(varied, tone.spread, SKIN_WIDEST * tone.spread))
+
+
+def _quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
+    """The least of values [n] that, with those below it, has this share of the weight [n]."""
+    order = np.argsort(values)
+    return float(values[order][np.searchsorted(np.cumsum(weight[order]), share * weight.sum()).clip(max=len(order) - 1)])
 
 
 def _light_and_chroma(lab: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,9 @@
 """Garment parsing on painted people, whose clothes are known: sleeves, bare legs, skirts, dresses; and the palette under it."""
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
+import cv2
 import numpy as np
 import pytest
 from avatar_material import (
@@ -16,6 +17,8 @@ from avatar_material import (
     arm_across,
     bare_legged,
     big_hair,
+    body_of,
+    drawn,
     full_skirt,
     model,
     paint,
@@ -29,7 +32,7 @@ from hypothesis import strategies as st
 from motionimit.avatar.build import Portrait, build_portrait
 from motionimit.avatar.garments import Garment
 from motionimit.avatar.outfit import Outfit, parse_garments
-from motionimit.avatar.palette import indexed, likelihoods, skin_distance, to_lab
+from motionimit.avatar.palette import SkinTone, indexed, likelihoods, skin_tone, to_lab
 from motionimit.avatar.places import find_places, garment_prior
 from motionimit.avatar.posed import pose_body
 from motionimit.body.parts import Part, Region
@@ -192,8 +195,56 @@ def test_the_palette_holds_every_colour_closely(seed, colors, side):
     assert (like > 0).all() and like.shape == (1, len(palette))
 
 
-def test_skin_is_near_skin_and_far_from_cloth():
-    face = to_lab((np.float32([[SKIN] * 9, [SHOES] * 9]) * 255).astype(np.uint8)).reshape(-1, 3)
-    colors = to_lab((np.float32([[SKIN, SHIRT, TROUSERS]]) * 255).astype(np.uint8))[0]
-    near, red, blue = skin_distance(colors, face)
-    assert near < 0.5 < 3 < min(red, blue), f"skin {near:.2f}, shirt {red:.1f}, trousers {blue:.1f}"
+TONES = [(0.95, 0.8, 0.7), (0.8, 0.6, 0.45), (0.62, 0.43, 0.31), (0.42, 0.27, 0.19), (0.27, 0.16, 0.11)]  # fair to dark
+FAIR_HAIR, DARK_HAIR = (0.85, 0.84, 0.82), (0.1, 0.07, 0.06)
+
+
+@cache
+def with_fringe(skin: tuple[float, float, float], hair: tuple[float, float, float]) -> Person:
+    """Bare arms and legs, and hair before the upper half of the face."""
+    table = paint()
+    table[np.all(table == np.float32(SKIN), axis=1)] = skin
+    table[[*SHINS, Region.LEFT_THIGH, Region.RIGHT_THIGH]] = skin
+    table[Region.SCALP] = hair
+    person = photograph(posed(STANDING_DEG), table)
+    rows, columns = np.nonzero(body_of(person).region == Region.FACE)
+    left, right, top, middle = columns.min() - 1, columns.max() + 2, rows.min() - 2, np.median(rows)
+    return drawn(person, [(left, top), (right, top), (right, middle), (left, middle)], hair)
+
+
+@pytest.mark.parametrize("hair", [FAIR_HAIR, DARK_HAIR], ids=["fair hair", "dark hair"])
+def test_clothes_are_parsed_alike_whatever_the_skin(hair):
+    levels = {}
+    for skin in TONES:
+        person = partial(with_fringe, skin, hair)
+        portrait = build_portrait(person().rgb8, person().matte, person().params, model(), SIZE_PX)
+        labels, regions, sure = parse_garments(portrait, model()).labels, portrait.regions.numpy(), portrait.photo[..., 3] > 230
+        cloth = {Garment.UPPER: (Region.CHEST, Region.LEFT_UPPER_ARM, Region.RIGHT_UPPER_ARM), Garment.LOWER: (Region.PELVIS,)}
+        limbs = (*FOREARMS, *SHINS, Region.LEFT_THIGH, Region.RIGHT_THIGH, Region.LEFT_HAND, Region.RIGHT_HAND)
+        truth = cloth | {Garment.SKIN: limbs, Garment.SHOES: FEET}
+        of = sure.numpy() & ~np.isin(regions, (Region.FACE, Region.SCALP, Region.NECK))
+        levels[skin] = [iou((labels == g) & of, np.isin(regions, r) & of) for g, r in truth.items()]
+    worst = np.min(list(levels.values()), axis=0)
+    best = np.max(list(levels.values()), axis=0)
+    table = {k: np.round(v, 3).tolist() for k, v in levels.items()}
+    assert worst.min() > 0.7 and (best - worst).max() < 0.05, f"IoU of upper, lower, bare limbs, shoes per skin: {table}"
+
+
+@pytest.mark.parametrize("skin", TONES)
+@pytest.mark.parametrize("hair", [FAIR_HAIR, DARK_HAIR], ids=["fair hair", "dark hair"])
+def test_skin_is_what_face_and_hands_share(skin, hair):
+    colors = to_lab((np.float32([[skin, hair, SHIRT, TROUSERS]]) * 255).astype(np.uint8))[0]
+    tone = skin_tone(colors, np.array([0.4, 0.6, 0, 0]), np.array([0.6, 0.3, 0.1, 0]))
+    near, strand, red, blue = tone.distance(colors)
+    assert near < 0.5 < 2.5 < min(strand, red, blue), f"skin {near:.2f}, hair {strand:.1f}, shirt {red:.1f}, trousers {blue:.1f}"
+
+
+@given(st.tuples(*[st.floats(0.05, 0.6)] * 3), st.floats(0.35, 1.6))
+def test_light_moves_a_colour_along_its_own_skin_only(linear, times):
+    colors = np.float32([[linear, np.multiply(linear, times)]])
+    lab = cv2.cvtColor(colors, cv2.COLOR_LRGB2Lab)[0].astype(np.float64)
+    root = lab[0, 0] + 16
+    tone = SkinTone.around(float(np.log(root)), lab[0, 1:] / root)
+    light, along, across = tone.departures(lab)[1]
+    assert abs(light - np.log(times) / 3) < 2e-3, f"{times:.2f} times the light: {light:.4f} in log(L + 16)"
+    assert max(abs(along), abs(across)) < 2e-3, f"{times:.2f} times the light: chroma by {along:.4f}, {across:.4f}"

@@ -1,4 +1,4 @@
-"""Garment parsing: what every pixel of a photo shows, from the fitted body, the face's skin tone and the person's own colours.
+"""Garment parsing: what every pixel of a photo shows, from the body, the skin that face and hands share and the clothes' colours.
 
 A prior by place on the body and colour likelihoods learned from the photo itself take turns (expectation maximisation);
 mean-field steps along similar neighbours keep borders on colour edges (Krähenbühl and Koltun 2011, with few neighbours).

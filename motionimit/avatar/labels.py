@@ -10,8 +10,8 @@ from .fill import distance_to, nearest_index
 from .posed import PosedBody
 
 SURE_M = 0.01  # up to this far outside the bare body the nearest part owns a pixel whatever its colour
-BORDER_M, CLEARLY = 0.04, 1.5  # beside an arm's border, and the mean log likelihood ratio that moves a pixel over it
-NEAR_M = 0.15  # how far round it the other part's colours are learned: a dress by the hand, not the bare leg below
+BORDER_M, CLEARLY = 0.03, 1.5  # beside an arm's border, and the mean log likelihood ratio that moves a pixel over it
+NEAR_M = 0.15  # how far round a hand a leg's colours are learned: the dress beside it, not the bare leg below
 SOFT_M = 0.06  # beyond, this much more distance weighs as much as one e-fold in colour likelihood ..
 COLOR_WEIGHT = 0.5  # .. times this
 BINS = 10
@@ -62,8 +62,9 @@ def _settle_arms(body: PosedBody, label: np.ndarray, bins: np.ndarray, matte: np
             if other != Part.TRUNK:
                 ours &= body.region == hand
             band = (ours | theirs) & (distance_to(ours) < reach) & (distance_to(theirs) < reach)
-            learned = ours & ~band if other == Part.TRUNK else ours
-            sure = [learned, theirs & ~band & (distance_to(band) < NEAR_M * px_per_m)]
+            sure = [ours & ~band, theirs & ~band]
+            if other != Part.TRUNK:
+                sure = [ours, theirs & ~band & (distance_to(band) < NEAR_M * px_per_m)]
             if not band.any() or min(int(s.sum()) for s in sure) < 50:
                 continue
             arms, others = (np.log(_likelihood(bins[s]))[bins] for s in sure)

@@ -1,4 +1,4 @@
-"""The colours of one picture, few enough to count: an adaptive palette in Lab, and how likely labels show its colours."""
+"""The colours of one picture, few enough to count: an adaptive palette in Lab, how likely labels show its colours, and skin."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from .avatar.avatar import Avatar
-from .avatar.build import Portrait, build_portrait, output_size
+from .avatar.portrait import Portrait, build_portrait, output_size
 from .body.fit_many import fit_closer, fit_photos
 from .config import AVATAR_SUFFIX, is_film
 from .errors import BadInput

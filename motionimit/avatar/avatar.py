@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..types import BodyParams
-from .build import Portrait
+from .portrait import Portrait
 
 
 @dataclass(frozen=True, slots=True)

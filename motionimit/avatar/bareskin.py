@@ -8,10 +8,10 @@ import torch
 
 from ..body.model import BodyModel
 from ..body.parts import Part, Region
-from .build import Portrait
 from .fill import push_pull
 from .garments import Garment
 from .outfit import Outfit
+from .portrait import Portrait
 from .posed import PosedBody
 
 ENOUGH_PX = 40

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..body.parts import Region
-from .build import Portrait
+from .portrait import Portrait
 
 COMPARABLE: dict[str, tuple[Region, ...]] = {
     "trunk": (Region.CHEST,),

@@ -14,9 +14,9 @@ from ..body.gltf_parts import Binary, Node, animation, primitive, skeleton, vert
 from ..body.model import BodyModel
 from ..types import BodyParams
 from .avatar import Avatar
-from .build import Portrait
 from .fill import push_pull
 from .hull import CUTOFF, Triangles, best_seen
+from .portrait import Portrait
 
 MOST_FRAMES = 50  # looked at for where the ground is
 CLAMP, LINEAR, MIPMAPPED = 33071, 9729, 9987  # glTF sampler constants

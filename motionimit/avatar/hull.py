@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from ..body.gltf_parts import vertex_normals
 from ..body.model import BodyModel
 from .avatar import Avatar
-from .build import Portrait
+from .portrait import Portrait
 
 CUTOFF = 0.5  # of alpha: what is less opaque isn't drawn
 SAME_SURFACE_M = 0.04  # faces of two photos this near each other in the rest pose, and facing alike, show the same surface ..

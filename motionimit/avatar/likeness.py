@@ -11,8 +11,8 @@ from itertools import combinations
 
 import numpy as np
 
-from .build import Portrait
 from .exposure import Look, likeness, log_gain, look_of
+from .portrait import Portrait
 
 LIMIT = 0.16  # below it lie 1.4 % of the pairs that show one person and 92 % of those that show two
 FLOOR = 0.02  # of a part's likeness, so that one hidden or mislabelled part doesn't decide alone

@@ -9,12 +9,12 @@ import numpy as np
 
 from ..body.model import BodyModel
 from ..body.parts import Part, Region
-from .build import Portrait
 from .fill import distance_to, nearest_index
 from .garments import Garment, label_garments
 from .layers import HEAD_BACK, SKIRT
 from .palette import to_lab
 from .places import PART_OF_REGION, along_arms, find_places, front_of, garment_prior, heights, spread
+from .portrait import Portrait
 from .posed import PosedBody, pose_body
 
 SLIVER_SHARE = 0.05  # of a layer: smaller pieces of another garment belong to the part beside it

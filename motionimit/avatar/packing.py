@@ -17,7 +17,7 @@ from ..body.parts import Region
 from ..flow.surface import Surface
 from ..geometry.camera import Camera
 from ..types import BETAS, JOINTS, BodyParams
-from .build import Portrait
+from .portrait import Portrait
 
 MAX_SIDE_PX = 4096  # of textures and of the output
 MAX_TEXELS = 40_000_000  # layers x height x width: 16 layers of the largest texture there is

@@ -20,8 +20,8 @@ from ..errors import BadInput
 from ..media.paths import check_input, reason, shown, whole_file
 from ..types import BodyParams
 from .avatar import Avatar
-from .build import Portrait, output_size
 from .packing import Flaw, pack_portrait, portrait_head, unpack_portrait
+from .portrait import Portrait, output_size
 
 FAMILY = "motionimit-avatar-"
 FORMAT = FAMILY + "1"

@@ -19,12 +19,12 @@ from ..errors import BadInput
 from ..flow.surface import Surface, join
 from .avatar import Avatar
 from .bareskin import skin_colors
-from .build import Portrait
 from .coats import garment_coat, hidden_waist, linings, skin_coat, tucked_upper
 from .garments import Garment
 from .layers import HEAD_BACK, LAYER_COUNT, SKIRT
 from .outfit import Outfit, parse_garments
 from .places import heights
+from .portrait import Portrait
 from .reshape import carried
 from .wearing import RANK, Wearer, feathered, field, garment_layers, labels_of, shells
 

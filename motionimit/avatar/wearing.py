@@ -13,13 +13,13 @@ from torch import Tensor
 from ..body.model import BodyModel
 from ..body.parts import Part, Region
 from ..flow.surface import Surface
-from .build import Portrait
 from .fill import distance_to, nearest_index, push_pull
 from .garments import Garment
 from .inpaint import inpaint
 from .layers import HEAD_BACK, LAYER_COUNT
 from .outfit import Outfit
 from .places import front_of, spread
+from .portrait import Portrait
 from .posed import PosedBody
 
 STEP_M = 0.016  # more than what the renderer merges: one coat over another

@@ -16,7 +16,7 @@ from .model import Generator
 from .refine import Refiner
 
 if TYPE_CHECKING:
-    from ..avatar.build import Portrait
+    from ..avatar.portrait import Portrait
     from ..body.model import BodyModel
     from ..types import Photo, Progress
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from ..avatar.build import Portrait
+from ..avatar.portrait import Portrait
 from ..body.model import BodyModel
 from ..flow.fusion import density, fused
 from ..flow.raster import rasterize

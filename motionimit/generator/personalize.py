@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..avatar.build import Portrait
+from ..avatar.portrait import Portrait
 from ..body.model import BodyModel
 from ..config import PERSONAL_STEPS
 from ..runtime import available_cores

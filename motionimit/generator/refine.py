@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..avatar.build import Portrait
+from ..avatar.portrait import Portrait
 from ..body.model import BodyModel
 from ..flow.fusion import fused
 from ..flow.transfer import Warped

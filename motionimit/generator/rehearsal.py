@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..avatar.build import Portrait, build_portrait
+from ..avatar.portrait import Portrait, build_portrait
 from ..body.model import BodyModel
 from ..body.parts import JOINT_NAMES
 from ..compositing.place import over

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..avatar.build import Portrait
+from ..avatar.portrait import Portrait
 from ..body.model import BodyModel
 from ..flow.transfer import Renderer, Warped
 from ..generator.maps import TargetMapper, source_maps, stacked

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..avatar.build import Portrait, build_portrait
+from ..avatar.portrait import Portrait, build_portrait
 from ..body.fit import fit_body
 from ..body.model import BodyModel
 from ..body.retarget import retarget

@@ -16,7 +16,7 @@ from zlib import crc32
 
 import numpy as np
 
-from ..avatar.build import build_portrait
+from ..avatar.portrait import build_portrait
 from ..body.model import BodyModel, load_body
 from ..errors import BadInput, BadUsage
 from ..media.paths import check_input, check_whole, shown

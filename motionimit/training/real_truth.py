@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..avatar.background import clean_background
-from ..avatar.build import Portrait
+from ..avatar.portrait import Portrait
 from ..body.model import BodyModel
 from ..body.retarget import retarget
 from ..errors import BadInput

@@ -15,7 +15,7 @@ from avatar_material import SIZE_PX, arm_across, full_skirt, model
 from safetensors.numpy import load_file, save_file
 
 from motionimit.avatar.avatar import Avatar
-from motionimit.avatar.build import build_portrait
+from motionimit.avatar.portrait import build_portrait
 from motionimit.avatar.storage import read_avatar, write_avatar
 from motionimit.errors import BadInput
 

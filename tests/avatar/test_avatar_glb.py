@@ -16,9 +16,9 @@ import torch
 from avatar_material import HAIR, SIZE_PX, SKIN, STANDING_DEG, Person, close_to, full_skirt, model, photograph, posed, standing
 
 from motionimit.avatar.avatar import Avatar
-from motionimit.avatar.build import build_portrait
 from motionimit.avatar.gltf import write_avatar_glb
 from motionimit.avatar.hull import CUTOFF
+from motionimit.avatar.portrait import build_portrait
 from motionimit.errors import BadInput
 from motionimit.flow.surface import Surface
 from motionimit.flow.transfer import Renderer

@@ -9,8 +9,8 @@ import pytest
 import torch
 from avatar_material import SHIRT, SKIN, STANDING_DEG, TROUSERS, Person, composed, model, paint, photograph, posed
 
-from motionimit.avatar.build import Portrait, build_portrait
 from motionimit.avatar.exposure import exposure_gains, with_gain
+from motionimit.avatar.portrait import Portrait, build_portrait
 from motionimit.body.parts import Region
 
 WINDOW_SIZE = (320, 480)

@@ -29,11 +29,11 @@ from avatar_material import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motionimit.avatar.build import Portrait, build_portrait
 from motionimit.avatar.garments import Garment
 from motionimit.avatar.outfit import Outfit, parse_garments
 from motionimit.avatar.palette import SkinTone, indexed, likelihoods, skin_tone, to_lab
 from motionimit.avatar.places import find_places, garment_prior
+from motionimit.avatar.portrait import Portrait, build_portrait
 from motionimit.avatar.posed import pose_body
 from motionimit.body.parts import Part, Region
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from avatar_material import STANDING_DEG, composed, model, paint, photograph, posed
 
-from motionimit.avatar.build import Portrait, build_portrait
 from motionimit.avatar.exposure import with_gain
 from motionimit.avatar.likeness import LIMIT, doubts, part_likeness, person_likeness
+from motionimit.avatar.portrait import Portrait, build_portrait
 from motionimit.body.parts import Region
 
 SIZE = (320, 480)

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from motionimit_cli.swap import default_output, split_clothes
 
 from motionimit.avatar.avatar import Avatar
-from motionimit.avatar.build import build_portrait
+from motionimit.avatar.portrait import build_portrait
 from motionimit.avatar.reshape import carried
 from motionimit.avatar.swap import dressed
 from motionimit.body.parts import Region

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "avatar"))
 from avatar_material import STANDING_DEG, Person, model, photograph, posed
 
 from motionimit.avatar.avatar import Avatar
-from motionimit.avatar.build import Portrait, build_portrait
+from motionimit.avatar.portrait import Portrait, build_portrait
 from motionimit.generator.config import GeneratorConfig
 from motionimit.generator.model import Generator
 

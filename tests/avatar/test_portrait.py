@@ -29,8 +29,8 @@ from avatar_material import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motionimit.avatar.build import Portrait, build_portrait, output_size
 from motionimit.avatar.layers import LAYER_COUNT
+from motionimit.avatar.portrait import Portrait, build_portrait, output_size
 from motionimit.body.parts import Part
 from motionimit.flow.transfer import Renderer
 from motionimit.types import BodyParams

@@ -1,4 +1,4 @@
-"""Make the README's pictures from the samples: `readme_transfer.jpg` and the animated `readme.webp`.
+"""Make the README's pictures from the samples: `readme_transfer.jpg`, `readme_view.jpg` and the animated `readme.webp`.
 
 python assets/make_pictures.py [--result made.mp4] [--out assets]
 """
@@ -18,15 +18,17 @@ from PIL import Image
 
 from motionimit.compositing.label import contact_sheet, fit_height, label, side_by_side
 from motionimit.compositing.sheet import sample_frames
-from motionimit.config import TransferSettings
+from motionimit.config import TransferSettings, ViewSettings
+from motionimit.config.view import DEFAULT_VIEW_FPS
 from motionimit.media.image import read_photo
 from motionimit.media.reader import probe
-from motionimit.pipeline import transfer
+from motionimit.pipeline import transfer, view
 
 HERE = Path(__file__).resolve().parent
 MOMENTS_S = (0.6, 1.4, 2.45, 3.6, 4.9, 5.6)  # groove, side step, both arms up, in the turn, jump, final pose
 SHEET_WIDTH_PX, SHEET_LIMIT_B = 1200, 250_000
 CELL_PX = 320  # cells are drawn larger than shown, so that the shrunk labels are smooth
+VIEW_PX = 768
 PREVIEW_HEIGHT_PX, PREVIEW_FPS, PREVIEW_LIMIT_B = 320, 15, 1_500_000
 
 
@@ -44,6 +46,7 @@ def main() -> None:
             transfer(TransferSettings(sources=(args.photo,), driving=args.driver, output=result, size_px=args.size))
         for path in (
             write_transfer(args.photo, args.driver, result, args.out / "readme_transfer.jpg"),
+            write_views(args.photo, Path(folder) / "turn.mp4", args.out / "readme_view.jpg"),
             write_preview(args.photo, args.driver, result, args.out / "readme.webp"),
         ):
             print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
@@ -60,6 +63,18 @@ def write_transfer(photo: Path, driver: Path, result: Path, path: Path) -> Path:
         if path.stat().st_size < SHEET_LIMIT_B:
             return path
     raise SystemExit(f"{path} does not get below {SHEET_LIMIT_B} bytes: choose fewer moments")
+
+
+def write_views(photo: Path, turn: Path, path: Path) -> Path:
+    """The person of the photo, arms down, from eight sides."""
+    view(ViewSettings(sources=(photo,), output=turn, pose="a", frames=8, size_px=VIEW_PX))
+    frames = sample_frames(turn, [i / DEFAULT_VIEW_FPS for i in range(8)])
+    height, width = frames[0].shape[:2]
+    window = np.s_[int(0.17 * height) :, int(0.1 * width) : int(0.9 * width)]
+    strip = Image.fromarray(np.concatenate([frame[window] for frame in frames], 1))
+    strip.thumbnail((SHEET_WIDTH_PX, SHEET_WIDTH_PX))
+    strip.save(path, quality=86, optimize=True, progressive=True)
+    return path
 
 
 def write_preview(photo: Path, driver: Path, result: Path, path: Path) -> Path:

@@ -97,9 +97,7 @@ def drawn(avatar: Avatar, params: BodyParams, model: BodyModel) -> np.ndarray:
     """[H, W, 3] uint8 over the person's background, as the first portrait shows it."""
     portrait = avatar.portraits[0]
     renderer = Renderer(portrait.surface, portrait.layers, avatar.size_px)
-    joints = model.rest_joints(params.betas)
-    bones = model.joint_transforms(params.rotations, joints, params.translation_m)[0]
-    return over(renderer.render(bones, params.camera).rgba, avatar.background)
+    return over(renderer.render(model.transforms(params)[0], params.camera).rgba, avatar.background)
 
 
 def posed(params: BodyParams, turn_deg: float) -> BodyParams:

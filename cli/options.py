@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from motionimit.config import CAMERA_MODES, DEFAULT_GENERATOR, GENERATORS
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
@@ -39,6 +41,30 @@ def machine_options(function: F) -> F:
     return click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda or cuda:N.")(
         function
     )
+
+
+def size_option(whose: str) -> Callable[[F], F]:
+    """--size; `whose` aspect the result has."""
+    text = f"Long side of the result, 256 to 1024; its aspect is {whose}."
+    return click.option("--size", "size_px", type=int, default=512, show_default=True, metavar="PX", help=text)
+
+
+def camera_option(text: str) -> Callable[[F], F]:
+    return click.option("--camera", type=click.Choice(CAMERA_MODES), default="smooth", show_default=True, help=text)
+
+
+def background_option(own: str) -> Callable[[F], F]:
+    """--background; `own` names what the files that are given can be taken from."""
+    text = f"{own}, a colour (white, '#20a040') or the path of a picture."
+    return click.option("--background", default="source", show_default=True, metavar="WHAT", help=text)
+
+
+def generator_options(function: F) -> F:
+    """--generator and --weights."""
+    text = "warp: the photos' own pixels; attlwb: refined by the learned generator; auto: attlwb where its weights are there."
+    choice = click.Choice(GENERATORS)
+    function = weights_option(function)
+    return click.option("--generator", type=choice, default=DEFAULT_GENERATOR, show_default=True, help=text)(function)
 
 
 def weights_option(function: F) -> F:

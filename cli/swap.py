@@ -7,11 +7,20 @@ from typing import Any
 
 import click
 
-from motionimit.config import CAMERA_MODES
 from motionimit.config.swap import DEFAULT_PARTS, GARMENT_PARTS, SwapSettings, parse_parts
 from motionimit.errors import BadUsage
 
-from .options import PATH, machine_options, output_options, person_option, seed_option, span_options
+from .options import (
+    PATH,
+    background_option,
+    camera_option,
+    machine_options,
+    output_options,
+    person_option,
+    seed_option,
+    size_option,
+    span_options,
+)
 from .running import run_job
 
 
@@ -42,29 +51,9 @@ def default_output(person: Path, clothes: Path, driving: Path | None, alpha: boo
 @click.option(
     "-o", "--output", type=PATH, help="Result: .png, or with --drive what 'transfer' writes.  [default: PERSON_in_CLOTHES.png]"
 )
-@click.option(
-    "--size",
-    "size_px",
-    type=int,
-    default=512,
-    show_default=True,
-    metavar="PX",
-    help="Long side of the result, 256 to 1024; its aspect is PERSON's.",
-)
-@click.option(
-    "--camera",
-    type=click.Choice(CAMERA_MODES),
-    default="smooth",
-    show_default=True,
-    help="With --drive: smooth, source or copy, as in 'transfer'.",
-)
-@click.option(
-    "--background",
-    default="source",
-    show_default=True,
-    metavar="WHAT",
-    help="source, driving, a colour (white, '#20a040') or the path of a picture.",
-)
+@size_option("PERSON's")
+@camera_option("With --drive: smooth, source or copy, as in 'transfer'.")
+@background_option("source, driving")
 @span_options
 @person_option
 @click.option("--side-by-side", is_flag=True, help="With --drive: show photo, driver and result beside each other.")

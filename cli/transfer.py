@@ -7,11 +7,22 @@ from typing import Any
 
 import click
 
-from motionimit.config import CAMERA_MODES, DEFAULT_GENERATOR, GENERATORS, PERSONAL_STEPS, TransferSettings
+from motionimit.config import PERSONAL_STEPS, TransferSettings
 from motionimit.config.view import parse_bullet, parse_views
 from motionimit.errors import BadUsage
 
-from .options import PATH, machine_options, output_options, person_option, seed_option, span_options, weights_option
+from .options import (
+    PATH,
+    background_option,
+    camera_option,
+    generator_options,
+    machine_options,
+    output_options,
+    person_option,
+    seed_option,
+    size_option,
+    span_options,
+)
 from .running import run_job
 
 
@@ -28,29 +39,11 @@ def default_output(photo: Path, driving: Path, alpha: bool) -> Path:
     type=PATH,
     help="Result: .mp4, .mov, .mkv, .webm, .gif, or a folder name for PNG files.  [default: PHOTO_DRIVER.mp4]",
 )
-@click.option(
-    "--size",
-    "size_px",
-    type=int,
-    default=512,
-    show_default=True,
-    metavar="PX",
-    help="Long side of the result, 256 to 1024; its aspect is the photo's.",
+@size_option("the photo's")
+@camera_option(
+    "smooth: stay in the photo's framing; source: the photo's camera, travel kept; copy: the driver's image positions."
 )
-@click.option(
-    "--camera",
-    type=click.Choice(CAMERA_MODES),
-    default="smooth",
-    show_default=True,
-    help="smooth: stay in the photo's framing; source: the photo's camera, travel kept; copy: the driver's image positions.",
-)
-@click.option(
-    "--background",
-    default="source",
-    show_default=True,
-    metavar="WHAT",
-    help="source, driving, a colour (white, '#20a040') or the path of a picture.",
-)
+@background_option("source, driving")
 @span_options
 @person_option
 @click.option("--side-by-side", is_flag=True, help="Show photo, driver and result beside each other.")
@@ -58,14 +51,7 @@ def default_output(photo: Path, driving: Path, alpha: bool) -> Path:
 @click.option("--bullet", metavar="FRAME:SECONDS", help="Freeze at FRAME (from 0) while the camera goes once round the person.")
 @click.option("--sound", type=PATH, metavar="FILE", help="Take the sound from FILE.  [default: the driver's]")
 @click.option("--alpha", is_flag=True, help="Leave the background transparent (.mov, .webm, .gif or a folder of PNG files).")
-@click.option(
-    "--generator",
-    type=click.Choice(GENERATORS),
-    default=DEFAULT_GENERATOR,
-    show_default=True,
-    help="warp: the photo's own pixels; attlwb: refined by the learned generator; auto: attlwb where its weights are there.",
-)
-@weights_option
+@generator_options
 @click.option(
     "--personalize",
     type=int,

@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 
-from motionimit.config import DEFAULT_GENERATOR, GENERATORS
 from motionimit.config.view import DEFAULT_VIEW_FPS, DEFAULT_VIEW_FRAMES, ViewSettings
 
-from .options import PATH, machine_options, output_options, seed_option, weights_option
+from .options import PATH, background_option, generator_options, machine_options, output_options, seed_option, size_option
 from .running import run_job
 
 
@@ -49,31 +48,10 @@ from .running import run_job
 )
 @click.option("--frames", type=int, metavar="N", help=f"Length of the result.  [default: {DEFAULT_VIEW_FRAMES}; 1 for a .png]")
 @click.option("--fps", type=float, default=DEFAULT_VIEW_FPS, show_default=True, metavar="N", help="Frames per second.")
-@click.option(
-    "--size",
-    "size_px",
-    type=int,
-    default=512,
-    show_default=True,
-    metavar="PX",
-    help="Long side of the result, 256 to 1024; its aspect is the first photo's.",
-)
-@click.option(
-    "--background",
-    default="source",
-    show_default=True,
-    metavar="WHAT",
-    help="source (stands still), a colour (white, '#20a040') or the path of a picture.",
-)
+@size_option("the first photo's")
+@background_option("source (stands still)")
 @click.option("--alpha", is_flag=True, help="Leave the background transparent (.mov, .webm, .gif, .png or a folder).")
-@click.option(
-    "--generator",
-    type=click.Choice(GENERATORS),
-    default=DEFAULT_GENERATOR,
-    show_default=True,
-    help="warp: the photos' own pixels; attlwb: refined by the learned generator; auto: attlwb where its weights are there.",
-)
-@weights_option
+@generator_options
 @machine_options
 @seed_option
 @output_options

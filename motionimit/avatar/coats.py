@@ -45,7 +45,7 @@ def _bare_body(person: Wearer) -> Surface:
     under, rest = person.underlay, person.body.rest_m
     pull = under.rest_m - rest
     length = pull.norm(dim=1, keepdim=True).clamp_min(1e-6)
-    inset = INSET_PX / person.px_per_m()
+    inset = INSET_PX / person.body.px_per_m
     return replace(under, rest_m=(rest + pull * ((length - inset).clamp_min(0) / length)).contiguous())
 
 
@@ -96,7 +96,7 @@ def hidden_waist(person: Wearer, source: Wearer, layer: int) -> tuple[np.ndarray
     trunk = (source.model.part_of_vertex.numpy() == Part.TRUNK) & (source.outfit.worn == Garment.LOWER)
     border = float(np.percentile(height[trunk], 95)) if trunk.any() else WAIST
     waist = border if border > TUCKED else WAIST
-    soft = 1.5 / (source.px_per_m() * 0.5)
+    soft = 1.5 / (source.body.px_per_m * 0.5)
     rgba[..., 3] = np.clip((waist - field(source, Part.TRUNK, height)) / soft + 0.5, 0, 1)
     return rgba, _band(
         person, source, heights(person.model, person.portrait.params.betas) < waist + 0.1, layer, SKIN_UNDER_M - STEP_M
@@ -110,7 +110,7 @@ def _run_on(source: Wearer, garment: Garment) -> np.ndarray:
     other = Garment.LOWER if garment == Garment.UPPER else Garment.UPPER
     ours, theirs = (usual_color(source, {g}) for g in (garment, other))
     seen &= np.linalg.norm(rgba[..., :3] - ours, axis=-1) < np.linalg.norm(rgba[..., :3] - theirs, axis=-1)  # no hem of the other
-    reach = max(2, round(0.015 * source.px_per_m()))
+    reach = max(2, round(0.015 * source.body.px_per_m))
     seen = cv2.erode(seen.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
     rgba[..., :3] = completed(rgba[..., :3], np.ones_like(seen), seen, ours)
     rgba[..., 3] = 1

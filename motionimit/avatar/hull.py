@@ -141,10 +141,7 @@ def _sunk(rest: np.ndarray, under: np.ndarray) -> np.ndarray:
 
 def _posed(portrait: Portrait, model: BodyModel) -> np.ndarray:
     """[V, 3] the portrait's vertices as its photo saw them."""
-    params, surface = portrait.params, portrait.surface
-    transforms = model.joint_transforms(params.rotations, model.rest_joints(params.betas), params.translation_m)[0]
-    blend = (transforms[surface.bones.long()] * surface.weights[..., None, None]).sum(1)
-    return ((blend[:, :3, :3] @ surface.rest_m[..., None])[..., 0] + blend[:, :3, 3]).cpu().numpy()
+    return portrait.surface.posed(model.transforms(portrait.params)[0]).cpu().numpy()
 
 
 def _face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

@@ -54,11 +54,10 @@ def parse_garments(portrait: Portrait, model: BodyModel) -> Outfit:
     layers[Part.TRUNK] = _without_arms(layers[Part.TRUNK], spread(body, model, Part.TRUNK, heights(model, betas)), regions)
     _sleeves(layers, portrait.known.numpy(), body, model, along_arms(model, betas))
     shown = portrait.known.numpy() & (layers == labels)
-    px_per_m = body.camera.focal_px / float(body.screen[:, 2].median())
     for layer, others in _BESIDE.items():
         beside = distance_to(np.isin(PART_OF_REGION[regions], others) & (regions >= 0))
-        shown[layer] &= ~_strange(colors, labels, shown[layer], beside, RIM_M * px_per_m)
-    one_piece = _one_piece(labels, colors, BORDER_M * px_per_m)
+        shown[layer] &= ~_strange(colors, labels, shown[layer], beside, RIM_M * body.px_per_m)
+    one_piece = _one_piece(labels, colors, BORDER_M * body.px_per_m)
     return Outfit(labels, layers, _per_vertex(layers, body, model), shown, one_piece, body)
 
 

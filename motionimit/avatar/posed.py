@@ -37,6 +37,11 @@ class PosedBody:
     depth_m: np.ndarray  # [h, w] float32: depth of what it sees, inf off the body
     parts: dict[Part, PartView]
 
+    @property
+    def px_per_m(self) -> float:
+        """Texture pixels per metre at the person's distance."""
+        return self.camera.focal_px / float(self.screen[:, 2].median())
+
 
 def pose_body(model: BodyModel, params: BodyParams, camera: Camera) -> PosedBody:
     """Rasterise the source body, whole and part by part. `params` must hold one frame."""

@@ -22,7 +22,7 @@ from .bareskin import skin_colors
 from .coats import garment_coat, hidden_waist, linings, skin_coat, tucked_upper
 from .garments import Garment
 from .layers import HEAD_BACK, LAYER_COUNT, SKIRT
-from .outfit import Outfit, parse_garments
+from .outfit import BELLY, BELLY_SHARE, Outfit, parse_garments
 from .places import heights
 from .portrait import Portrait
 from .reshape import carried
@@ -31,8 +31,6 @@ from .wearing import RANK, Wearer, feathered, field, garment_layers, labels_of, 
 LEAST_SHARE = {Garment.UPPER: 0.03, Garment.LOWER: 0.03, Garment.SHOES: 0.003, Garment.HAIR: 0.003}  # of the person's pixels
 NAMELESS = "The photo of the clothes"
 UNDERLAP_M = 0.015  # what a garment hides ends this far under its edge
-MIDRIFF = (0.12, 0.4)  # heights between which bare skin makes an upper a crop top ..
-MIDRIFF_SHARE = 0.25  # .. if this share of the belly shows it
 
 
 def dressed(
@@ -112,7 +110,7 @@ def _dressed_portrait(person: Wearer, taken: Mapping[Garment, Wearer]) -> Portra
     sources = {g: taken.get(g, person) for g in (Garment.UPPER, Garment.LOWER)}
     if ({Garment.UPPER, Garment.LOWER} & set(taken)) and not _bare_midriff(sources[Garment.UPPER]):
         height = heights(person.model, person.portrait.params.betas)
-        bare &= ~((person.model.part_of_vertex.numpy() == Part.TRUNK) & (height > -0.4) & (height < MIDRIFF[1]))
+        bare &= ~((person.model.part_of_vertex.numpy() == Part.TRUNK) & (height > -0.4) & (height < BELLY[1]))
         for extend, garment in ((tucked_upper, Garment.UPPER), (hidden_waist, Garment.LOWER)):
             rgba, surface = extend(person, sources[garment], 0)
             stack.add(surface, stack.paint((rgba[None] * 255 + 0.5).astype(np.uint8)))
@@ -156,7 +154,7 @@ def _not_hidden(person: Wearer, kept: set[Garment], covered: Mapping[Garment, np
     """[L, h, w] 0..1: what is left of the kept layers under garments that are put on over them."""
     labels, regions = person.outfit.layers, person.portrait.regions.numpy()
     out = np.ones(labels.shape, np.float32)
-    reach = max(1, round(UNDERLAP_M * person.px_per_m()))
+    reach = max(1, round(UNDERLAP_M * person.body.px_per_m))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
     face = np.isin(regions, (Region.FACE, Region.SCALP))
     for layer in range(LAYER_COUNT):
@@ -176,9 +174,9 @@ def _not_hidden(person: Wearer, kept: set[Garment], covered: Mapping[Garment, np
 def _bare_midriff(wearer: Wearer) -> bool:
     """Whether the upper garment is a crop top."""
     height, rest = heights(wearer.model, wearer.portrait.params.betas), wearer.body.rest_m.numpy()
-    belly = (height > MIDRIFF[0]) & (height < MIDRIFF[1]) & (np.abs(rest[:, 0]) < 0.1) & (rest[:, 2] > 0)
+    belly = (height > BELLY[0]) & (height < BELLY[1]) & (np.abs(rest[:, 0]) < 0.1) & (rest[:, 2] > 0)
     belly &= wearer.model.part_of_vertex.numpy() == Part.TRUNK
-    return bool((wearer.outfit.worn[belly] == Garment.SKIN).mean() > MIDRIFF_SHARE)
+    return bool((wearer.outfit.worn[belly] == Garment.SKIN).mean() > BELLY_SHARE)
 
 
 class _Stack:

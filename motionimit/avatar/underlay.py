@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..body.model import BodyModel
 from ..body.parts import Part
-from ..flow.surface import Surface, top_bones
+from ..flow.surface import Surface, skinning, top_bones
 from .fill import nearest_index
 from .layers import HEAD_BACK
 from .posed import PosedBody
@@ -27,7 +27,7 @@ def underlay(body: PosedBody, model: BodyModel, alpha: np.ndarray) -> Surface:
     uv = body.screen[:, :2].float().numpy()
     part = model.part_of_vertex.numpy()
     snapped = _snap(uv, part, alpha)
-    limit_px = FARTHEST_M * body.camera.focal_px / float(body.screen[:, 2].median())
+    limit_px = FARTHEST_M * body.px_per_m
     pull = snapped - uv
     pull[np.linalg.norm(pull, axis=1) > limit_px] = 0
     pull = _smooth(pull, model.faces.numpy())
@@ -59,7 +59,7 @@ def _faces_away(screen: Tensor, faces: Tensor) -> Tensor:
 
 def unpose(transforms: Tensor, bones: Tensor, weights: Tensor, posed_m: Tensor) -> Tensor:
     """Inverse linear blend skinning: [V, 3] posed → rest pose, with bones and weights [V, K] and transforms [24, 4, 4]."""
-    blend = (transforms[bones.long()] * weights[..., None, None]).sum(1)
+    blend = skinning(transforms, bones, weights)
     return torch.linalg.solve(blend[:, :3, :3], (posed_m - blend[:, :3, 3])[..., None])[..., 0].float().contiguous()
 
 

@@ -52,10 +52,6 @@ class Wearer:
         """The bare body pulled inside the silhouette: the last vertices and faces of the portrait's surface."""
         return part_of(self.portrait.surface, slice(-len(self.model.faces), None))
 
-    def px_per_m(self) -> float:
-        """Texture pixels per metre at the person's distance."""
-        return self.body.camera.focal_px / float(self.body.screen[:, 2].median())
-
 
 def part_of(surface: Surface, faces: slice | np.ndarray) -> Surface:
     """Some faces of a surface with the vertices that they use."""
@@ -78,7 +74,7 @@ def labels_of(wearer: Wearer, taken: Collection[Garment]) -> np.ndarray:
     out = wearer.outfit.layers.copy()
     if Garment.HAIR in taken:
         return out
-    reach = HANGS_M * wearer.px_per_m()
+    reach = HANGS_M * wearer.body.px_per_m
     for layer in range(LAYER_COUNT):
         hair = out[layer] == Garment.HAIR
         rest = (out[layer] >= 0) & ~hair
@@ -99,7 +95,7 @@ def garment_layers(wearer: Wearer, taken: Collection[Garment]) -> tuple[np.ndarr
     if Garment.LOWER in taken and Garment.SKIN not in taken:  # of clothes; what arms show of trousers is a slip of the fit
         chosen[[Part.LEFT_ARM, Part.RIGHT_ARM]] &= labels[[Part.LEFT_ARM, Part.RIGHT_ARM]] != Garment.LOWER
     color = usual_color(wearer, taken)
-    reach, strand = (m * wearer.px_per_m() for m in (HANGS_M, STRAND_M))
+    reach, strand = (m * wearer.body.px_per_m for m in (HANGS_M, STRAND_M))
     for layer in range(len(rgba)):
         if layer != HEAD_BACK:
             bare = (front_of(wearer.body, layer).face >= 0).numpy()

@@ -104,6 +104,11 @@ class Rendering(Reported):
             raise BadUsage("--weights and --personalize are for the learned generator; add --generator attlwb.")
 
     @property
+    def is_picture(self) -> bool:
+        """Whether the output is a single .png."""
+        return self.output.suffix.lower() == ".png" and "%" not in self.output.name
+
+    @property
     def background_kind(self) -> BackgroundKind:
         if self.background == "source" or self.background == "driving":
             return "source" if self.background == "source" else "driving"

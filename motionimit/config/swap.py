@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -82,11 +82,6 @@ class SwapSettings(Rendering):
         check_distinct(self.output_paths, self.input_paths)
 
     @property
-    def is_picture(self) -> bool:
-        """Whether the output is a single .png."""
-        return self.output.suffix.lower() == ".png" and "%" not in self.output.name
-
-    @property
     def whose(self) -> dict[str, Path]:
         """Part → photo with 'all' spelt out; parts named besides keep their own photo."""
         named = {part: path for part, path in self.clothes.items() if part != "all"}
@@ -96,23 +91,8 @@ class SwapSettings(Rendering):
     def driven(self) -> TransferSettings:
         """The same job as a transfer, for all that concerns the driver."""
         assert self.driving is not None
-        return TransferSettings(
-            sources=self.sources,
-            output=self.output,
-            size_px=self.size_px,
-            background=self.background,
-            alpha=self.alpha,
-            seed=self.seed,
-            device=self.device,
-            body=self.body,
-            driving=self.driving,
-            camera=self.camera,
-            start_s=self.start_s,
-            duration_s=self.duration_s,
-            max_frames=self.max_frames,
-            person=self.person,
-            side_by_side=self.side_by_side,
-        )
+        own = {field.name for field in fields(self)}
+        return TransferSettings(**{f.name: getattr(self, f.name) for f in fields(TransferSettings) if f.name in own})
 
     @property
     def driver_paths(self) -> tuple[Path, ...]:

@@ -102,7 +102,7 @@ class ViewSettings(Rendering):
         _check_range("--fps", "frames per second", self.fps, FPS_RANGE)
         if self.frames is not None and not 1 <= self.frames <= MAX_VIEW_FRAMES:
             raise BadUsage(f"--frames must be between 1 and {MAX_VIEW_FRAMES}, got {self.frames}.")
-        if self.is_still and self.frames not in (None, 1):
+        if self.is_picture and self.frames not in (None, 1):
             raise BadUsage(f"'{self.output.name}' holds one picture, not {self.frames}; leave --frames out, or name a video.")
         if self.background == "driving":
             raise BadUsage("view has no driving video; choose another --background.")
@@ -110,13 +110,8 @@ class ViewSettings(Rendering):
         check_distinct(self.output_paths, self.input_paths)
 
     @property
-    def is_still(self) -> bool:
-        """Whether the output is a single .png."""
-        return self.output.suffix.lower() == ".png" and "%" not in self.output.name
-
-    @property
     def frame_count(self) -> int:
-        return self.frames or (1 if self.is_still else DEFAULT_VIEW_FRAMES)
+        return self.frames or (1 if self.is_picture else DEFAULT_VIEW_FRAMES)
 
     @property
     def driver_paths(self) -> tuple[Path, ...]:

@@ -59,8 +59,7 @@ def _smooth_outline(rgb: Tensor, solid: Tensor, cover: Tensor) -> tuple[Tensor, 
 
 
 def _skin(surface: Surface, transforms: Tensor, camera: Camera) -> Tensor:
-    blend = (transforms[surface.bones.long()] * surface.weights[..., None, None]).sum(1)
-    posed = (blend[:, :3, :3] @ surface.rest_m[..., None])[..., 0] + blend[:, :3, 3]
+    posed = surface.posed(transforms)
     return torch.cat((camera.project(posed), -posed[:, 2:]), 1)
 
 

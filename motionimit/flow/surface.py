@@ -35,9 +35,19 @@ class Surface:
         check_shape("bias_m", self.bias_m, ("F",), axes)
         check_shape("confidence", self.confidence, ("F",), axes)
 
+    def posed(self, transforms: Tensor) -> Tensor:
+        """[V, 3] under linear blend skinning with transforms [24, 4, 4]."""
+        blend = skinning(transforms, self.bones, self.weights)
+        return (blend[:, :3, :3] @ self.rest_m[..., None])[..., 0] + blend[:, :3, 3]
+
     def to(self, device: torch.device) -> Surface:
         """The same surface on another device."""
         return Surface(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+
+def skinning(transforms: Tensor, bones: Tensor, weights: Tensor) -> Tensor:
+    """[V, 4, 4]: the transforms [24, 4, 4] blended by each vertex's bones and weights [V, K]."""
+    return (transforms[bones.long()] * weights[..., None, None]).sum(1)
 
 
 def top_bones(weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -79,19 +79,24 @@ class TargetMapper:
         self._table = group_table().to(self.device)
         self._regions = [self._table[a.regions.long().to(self.device)] for a in portraits]
 
-    def maps(self, drawn: Sequence[Warped], transforms: Tensor, camera: Camera, box: Box) -> TargetMaps:
-        """The crop `box` of one frame: `drawn` [N] whole frames, the pose `transforms` [24, 4, 4] and the frame's `camera`."""
+    def maps(
+        self, drawn: Sequence[Warped], transforms: Tensor, camera: Camera, box: Box, rgba: Tensor | None = None
+    ) -> TargetMaps:
+        """The crop `box` of one frame: `drawn` [N] whole frames, the pose `transforms` [24, 4, 4] and the frame's `camera`.
+
+        `rgba` [H, W, 4]: what `fused` makes of them, where the caller has it already.
+        """
         parts = [self._photo(w, k, box) for k, w in enumerate(drawn)]
         known = torch.stack([p[1] for p in parts])
-        rgba, (confidence, best) = cropped(fused(drawn).permute(2, 0, 1), box), known.max(0)
+        merged, (confidence, best) = cropped((fused(drawn) if rgba is None else rgba).permute(2, 0, 1), box), known.max(0)
         parsing = torch.stack([p[2] for p in parts]).gather(0, best[None])[0, 0]
         body, place = self._body(transforms, camera, box)
         return TargetMaps(
-            rgba=rgba[None],
+            rgba=merged[None],
             confidence=confidence[None],
             source_px=torch.stack([p[0] for p in parts])[None],
             seen=known[None],
-            parsing=torch.where(rgba[3] > 0.5, parsing, -1)[None],
+            parsing=torch.where(merged[3] > 0.5, parsing, -1)[None],
             body=body[None],
             place=place[None],
         )

@@ -65,7 +65,7 @@ class Refiner:
             box = box_of(rgba[..., 3], MARGIN_PX)
             if box is None:
                 return Drawn(rgba)
-            return Drawn(rgba, box, self.mapper.maps(warped, transforms, camera, box))
+            return Drawn(rgba, box, self.mapper.maps(warped, transforms, camera, box, rgba))
 
     def refine(self, drawn: Drawn, memory: Memory | None) -> tuple[Tensor, Memory | None]:
         """The refined frame [H, W, 4] and the memory for the next one; pixels outside the crop are the geometric core's.

@@ -82,7 +82,7 @@ def _drawn(portrait: Portrait, params: BodyParams, model: BodyModel) -> Warped:
 
 
 def _transforms(params: BodyParams, model: BodyModel) -> Tensor:
-    return model.joint_transforms(params.rotations, model.rest_joints(params.betas), params.translation_m)[0]
+    return model.transforms(params)[0]
 
 
 def _pair(source: Portrait, photo: Portrait, model: BodyModel) -> Pair:

@@ -196,7 +196,7 @@ class _Stage:
         model = self.session.studio.model
         if self.session.kind != "exact":
             params = retarget(portrait.params, params, model, mode="copy", fps=float(CLIP_FPS))
-        return model.joint_transforms(params.rotations, model.rest_joints(params.betas), params.translation_m)
+        return model.transforms(params)
 
     def _truth(self, shot: Shot, box: Box) -> Truth:
         session = self.session

@@ -91,7 +91,7 @@ class RealStage:
             small, alpha = (cv2.resize(a, self.size_px, interpolation=cv2.INTER_AREA) for a in (frames[t], matte))
             reals.append(taken_apart(small, alpha))
         bodies = self._bodies(first)
-        transforms = self.model.joint_transforms(bodies.rotations, self.model.rest_joints(bodies.betas), bodies.translation_m)
+        transforms = self.model.transforms(bodies)
         drawn = [self.ensemble.draw([pose] * len(self.ensemble.portraits), self.camera) for pose in transforms]
         alpha, true_alpha = silhouettes(drawn), torch.stack([r.alpha[0] for r in reals])
         box = box_of(torch.maximum(alpha, true_alpha).amax(0), MARGIN_PX)

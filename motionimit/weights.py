@@ -1,66 +1,52 @@
-"""Weight files of the generator: safetensors with the configuration beside the tensors. Nothing is ever unpickled."""
+"""The learned networks by name: which families there are, what comes with the package, how a user's own file is loaded."""
 
 from __future__ import annotations
 
 import json
-import math
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_safetensors
-from torch import Tensor
 
 from .errors import BadInput, MissingModel
 from .generator.config import GeneratorConfig
 from .generator.model import Generator
-from .media.paths import check_input, file_sha256, reason, shown, whole_file
+from .generator.pg2 import PG2, Pg2Config
+from .generator.rsa import RSAGAN, RsaConfig
+from .media.paths import shown
+from .weight_files import Family, family_of, load_weights, save_weights
 
-FAMILY = "motionimit-generator-"
-FORMAT = FAMILY + "1"
 DATA = Path(__file__).parent / "data"
-HASHES = "generator.sha256"  # JSON in DATA: file name → sha256
-_AGAIN = "copy or download it again"
+HASHES = "weights.sha256"  # JSON in DATA: file name → sha256
+GENERATOR = {"generator": Family("generator", "generator", "1", GeneratorConfig.from_dict, Generator)}
+STILLS = {
+    "pg2": Family("pg2", "PG²", "1", Pg2Config.from_dict, PG2),
+    "rsa": Family("rsa", "RSA-GAN", "1", RsaConfig.from_dict, RSAGAN),
+}
+STILL_NAMES = {"pg2": "pg2_256", "pg2-small": "pg2_128x64", "rsa": "rsa_256"}
+"""Networks for stills by the name a user gives them → the shipped file, without its ending."""
+
+FORMAT = GENERATOR["generator"].format
 
 
 def shipped(size: str = "small") -> Path | None:
-    """The weight file that comes with the package; None where there is none for this size."""
-    path = DATA / f"generator_{size}.safetensors"
-    return path if path.is_file() else None
+    """The generator's weight file that comes with the package; None where there is none for this size."""
+    return _in_package(f"generator_{size}")
 
 
 def save_generator(path: Path | str, model: Generator, meta: dict[str, Any], dtype: torch.dtype | None = None) -> None:
-    """Write weights and configuration; the file appears whole or not at all. Raises `BadInput` where it can't be written.
+    """Write the video generator's weights; see `save_weights`."""
+    save_weights(Path(path), GENERATOR["generator"], model, meta, dtype)
 
-    `meta`: what else to keep, such as trained_on, steps, seed; values other than text are kept as JSON. `dtype` (e.g.
-    torch.float16): how to store the weights, None: as they are.
-    """
-    texts = {name: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for name, value in meta.items()}
-    texts |= {"format": FORMAT, "config": json.dumps(model.config.to_dict(), sort_keys=True)}
-    tensors = {name: t.detach().to("cpu", dtype or t.dtype).contiguous() for name, t in model.state_dict().items()}
-    data = to_safetensors(tensors, texts)
-    with whole_file(Path(path)) as temporary, temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+
+def save_still(path: Path | str, model: PG2 | RSAGAN, meta: dict[str, Any], dtype: torch.dtype | None = None) -> None:
+    """Write the weights of a network for stills; see `save_weights`."""
+    save_weights(Path(path), STILLS["pg2" if isinstance(model, PG2) else "rsa"], model, meta, dtype)
 
 
 def read_meta(path: Path | str) -> dict[str, Any]:
-    """What `save_generator` wrote beside the weights, `config` included. Raises `MissingModel`, `BadInput`."""
-    path = _existing(Path(path))
-    try:
-        with safe_open(path, framework="pt") as file:
-            texts = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise _unreadable(path, error) from None
-    kind = texts.get("format", "")
-    if not kind.startswith(FAMILY):
-        raise BadInput(f"{shown(path)} holds no weights of motionimit's generator; name a file that `motionimit train` wrote.")
-    if kind != FORMAT:
-        raise BadInput(f"{shown(path)} is of version {kind[len(FAMILY) :]!r}, this motionimit reads {FORMAT}; update motionimit.")
-    return {name: _plain(text) for name, text in texts.items()}
+    """What stands beside the weights, `format` and `config` included. Raises `MissingModel`, `BadInput`."""
+    return family_of(Path(path), GENERATOR | STILLS)[1]
 
 
 def load_generator(
@@ -72,29 +58,35 @@ def load_generator(
     the expected hash, or doesn't fit its own configuration.
     """
     if path is None:
-        path, sha256 = _shipped_with_hash(size, sha256)
-    path = _existing(Path(path))
-    if sha256 is not None and file_sha256(path) != sha256.lower():
-        raise BadInput(f"{shown(path)} is not the file that was expected (its SHA-256 is another one); {_AGAIN}.")
-    meta = read_meta(path)
-    try:
-        config = GeneratorConfig.from_dict(meta["config"])
-        with torch.device("meta"):  # no memory yet: a file can't ask for more than it holds itself
-            model = Generator(config)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise BadInput(f"{shown(path)} names a configuration that no generator can be built from; {_AGAIN}.") from None
-    shapes = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-    model.load_state_dict(_tensors(path, shapes), strict=True, assign=True)
-    return model.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
+        path, sha256 = _shipped_with_hash(f"generator_{size}", f"the generator of size {size!r}", sha256)
+    return load_weights(Path(path), GENERATOR, sha256).to(device)  # type: ignore[no-any-return]
 
 
-def _shipped_with_hash(size: str, sha256: str | None) -> tuple[Path, str | None]:
-    path = shipped(size)
+def load_still(name: str, path: Path | str | None = None, device: torch.device | str = "cpu") -> PG2 | RSAGAN:
+    """A network for stills by its name in `STILL_NAMES`, with the shipped weights or those of a file. Raises as `load_generator`,
+    and `BadInput` for a file of another network than the one named."""
+    families, sha256 = {family: STILLS[family] for family in (name.partition("-")[0],)}, None
     if path is None:
-        tried = shown(DATA / f"generator_{size}.safetensors")
+        path, sha256 = _shipped_with_hash(STILL_NAMES[name], families[name.partition("-")[0]].title, None)
+    return load_weights(Path(path), families, sha256).to(device)  # type: ignore[no-any-return]
+
+
+def still_file(name: str) -> Path | None:
+    """The shipped weight file of a network for stills; None where there is none."""
+    return _in_package(STILL_NAMES[name])
+
+
+def _in_package(stem: str) -> Path | None:
+    path = DATA / f"{stem}.safetensors"
+    return path if path.is_file() else None
+
+
+def _shipped_with_hash(stem: str, title: str, sha256: str | None) -> tuple[Path, str | None]:
+    path = _in_package(stem)
+    if path is None:
+        tried = shown(DATA / f"{stem}.safetensors")
         raise MissingModel(
-            f"No weights for the generator of size {size!r} come with this installation ({tried}); name a file with "
-            "--weights, or use --generator warp."
+            f"No weights for {title} come with this installation ({tried}); name a file with --weights, or use --generator warp."
         )
     if sha256 is not None:
         return path, sha256
@@ -102,45 +94,3 @@ def _shipped_with_hash(size: str, sha256: str | None) -> tuple[Path, str | None]
         return path, str(json.loads((DATA / HASHES).read_text(encoding="utf-8"))[path.name])
     except (OSError, ValueError, KeyError, TypeError):
         raise BadInput(f"{shown(DATA / HASHES)} doesn't say which hash {path.name} has; install motionimit again.") from None
-
-
-def _existing(path: Path) -> Path:
-    try:
-        there = path.exists()
-    except (OSError, ValueError):
-        there = True  # a name that can't be a file: `check_input` says why
-    if not there:
-        raise MissingModel(
-            f"The weight file {shown(path)} does not exist; check the spelling, or leave it out for the shipped one."
-        )
-    return check_input(path, "weight file")
-
-
-def _tensors(path: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """The file's tensors as float32, if it holds exactly these."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 not a dict
-            wrong = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
-            if wrong:
-                raise BadInput(
-                    f"{shown(path)} doesn't fit its configuration ({len(wrong)} tensors, first {wrong[0]!r}); {_AGAIN}."
-                )
-            tensors = {name: file.get_tensor(name) for name in found}
-    except (SafetensorError, OSError) as error:
-        raise _unreadable(path, error) from None
-    bad = next((n for n, t in tensors.items() if not t.is_floating_point() or not math.isfinite(float(t.float().sum()))), None)
-    if bad is not None:
-        raise BadInput(f"{shown(path)} holds values that are no finite numbers (in {bad!r}); {_AGAIN}.")
-    return {name: tensor.float() for name, tensor in tensors.items()}
-
-
-def _plain(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _unreadable(path: Path, error: BaseException) -> BadInput:
-    return BadInput(f"The weight file {shown(path)} is damaged or no safetensors file ({reason(error)}); {_AGAIN}.")

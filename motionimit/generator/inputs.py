@@ -96,6 +96,10 @@ class Batch:
         """The same batch on another device."""
         return moved(self, device)
 
+    @property
+    def examples(self) -> int:
+        return len(self.targets[0].rgba)
+
 
 def moved(maps: T, device: torch.device | str) -> T:
     """A dataclass of tensors, tuples and dataclasses on another device."""

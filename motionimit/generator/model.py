@@ -18,10 +18,10 @@ from ..errors import ShapeError
 from .attention import LiquidWarpingBlock
 from .blocks import ConvGRU, ResidualBlock, channels_last, conv
 from .config import SMALL, GeneratorConfig
-from .correspondence import Pose, StyleInjection, pose_tokens
+from .correspondence import SURFACE_FEATURES, Pose, StyleInjection, pose_tokens
 from .decoder import RAW, Canvas
 from .encoder import Contraction, Expansion, IdentityEncoder, corrupted
-from .inputs import STRIDE_PX, SourceMaps, TargetMaps
+from .inputs import GROUPS, STRIDE_PX, SourceMaps, TargetMaps
 from .regions import SemanticFusion, StyleIntegration, soft_groups
 
 STRIDES = (2, 4, 8)
@@ -81,7 +81,8 @@ class Generator(nn.Module):
             LiquidWarpingBlock(c, config.key_channels, s, config.attention, 3 if s > 2 else 1)
             for c, s in zip(config.channels, STRIDES, strict=True)
         )
-        self.injection = StyleInjection(c3, config.token_channels, config.semantics) if config.correspondence else None
+        tokens = SURFACE_FEATURES + (GROUPS if config.semantics else 0)
+        self.injection = StyleInjection(c3, config.token_channels, tokens) if config.correspondence else None
         self.residual = nn.Sequential(*(ResidualBlock(c3) for _ in range(config.residual_blocks)))
         self.integration = StyleIntegration(c3) if config.semantics else None
         self.memory = ConvGRU(c3 // 2)

@@ -21,10 +21,11 @@ from torch import Tensor
 
 from ..errors import BadInput
 from ..media.paths import check_input, reason, shown, temporary_beside
+from ..weights import GENERATOR, STILLS
 
 FORMAT = "motionimit-training-1"
 HANDOVER_FORMAT = "motionimit-handover-1"
-GENERATOR_FORMAT = "motionimit-generator-1"
+_WEIGHTS = tuple(family.format for family in (GENERATOR | STILLS).values())
 Weights = dict[str, Tensor]
 
 
@@ -106,13 +107,13 @@ def save_handover(path: Path, parts: dict[str, Weights], metadata: dict[str, Any
 
 
 def load_handover(path: Path) -> tuple[dict[str, Weights], dict[str, Any]]:
-    """Parts of float32 weights and the metadata; a generator file gives the parts 'model' and 'ema'. Raises `BadInput`."""
+    """Parts of float32 weights and the metadata; a weight file of a network gives the parts 'model' and 'ema'. Raises `BadInput`."""
     path = check_input(path, "weights file")
     parts: dict[str, Weights] = {}
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
-            if header.get("format") not in (HANDOVER_FORMAT, GENERATOR_FORMAT):
+            if header.get("format") not in (HANDOVER_FORMAT, *_WEIGHTS):
                 raise BadInput(f"{shown(path)} holds no weights to start from; name a handover or generator file of motionimit.")
             for key in list(file.keys()):
                 part, _, name = key.rpartition("/")
@@ -122,7 +123,7 @@ def load_handover(path: Path) -> tuple[dict[str, Weights], dict[str, Any]]:
         raise
     except Exception as error:
         raise BadInput(f"The weights file {shown(path)} can't be read ({reason(error)}); copy it again.") from None
-    if header["format"] == GENERATOR_FORMAT:
+    if header["format"] in _WEIGHTS:
         return {"model": parts[""], "ema": parts[""]}, {"config": json.loads(header.get("config", "null"))}
     return parts, json.loads(header["training"])
 

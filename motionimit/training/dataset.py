@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,21 +14,17 @@ from ..generator.inputs import Batch, TargetMaps, Truth
 from .augment import augmented
 from .settings import TrainSettings
 from .storage import PairFile, Window, example_files
+from .stream import FolderStream
 
 PATCH_PX = (256, 192)  # height, width of what a step sees of a frame
-RELIST = 200
 _STRIDE_PX = 16
 _SINGLE = 0.8  # share of batches with one frame: a second one costs as much and teaches less, but how to use the state
 _TRIES = 3
 T = TypeVar("T", TargetMaps, Truth)
 
 
-class PairDataset:
-    """Batch k depends on (seed, rank, k) and the files alone, so a stream goes on exactly where it stopped.
-
-    A batch holds patches of one person's sequences (`Batch.source` has B = 1 and serves all of them). The next batch is read in a
-    thread while the current one is used. The folder may grow meanwhile: it is listed anew every `RELIST` batches.
-    """
+class PairDataset(FolderStream[Batch]):
+    """A batch holds patches of one person's sequences (`Batch.source` has B = 1 and serves all of them)."""
 
     def __init__(
         self,
@@ -42,35 +37,9 @@ class PairDataset:
         augment: bool = True,
     ) -> None:
         """Raises `BadInput` for a folder without pairs. `patch_px` None takes whole crops, one sequence per batch."""
-        self.folder, self.size, self.frames, self.seed, self.rank = folder, batch, frames, seed, rank
+        super().__init__(folder, example_files)
+        self.size, self.frames, self.seed, self.rank = batch, frames, seed, rank
         self.patch_px, self.augment = patch_px, augment
-        self._files = example_files(folder)
-        self._k = 0
-        self._reader = ThreadPoolExecutor(1)
-        self._ahead: tuple[int, Future[Batch]] | None = None
-
-    def next(self) -> Batch:
-        """The next batch."""
-        k, ready = self._ahead or (-1, None)
-        batch = ready.result() if ready is not None and k == self._k else self.load(self._k)
-        self._k += 1
-        if self._k % RELIST == 0:
-            self._files = example_files(self.folder)
-        self._ahead = self._k, self._reader.submit(self.load, self._k)
-        return batch
-
-    def state(self) -> dict[str, Any]:
-        """Where the stream is, and the files that the next batch comes from."""
-        return {"next": self._k, "files": [f.name for f in self._files]}
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on with the batch that `next` would have given. Raises ValueError where a file is gone."""
-        there = {f.name: f for f in example_files(self.folder)}
-        gone = [name for name in state["files"] if name not in there]
-        if gone:
-            raise ValueError(f"{self.folder} has lost {len(gone)} files, {gone[0]} among them")
-        self._files = [there[name] for name in state["files"]]
-        self._k, self._ahead = int(state["next"]), None
 
     def load(self, k: int) -> Batch:
         """Batch k."""

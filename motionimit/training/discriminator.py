@@ -19,12 +19,12 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 class PatchDiscriminator(nn.Module):
     """Three 4x4 convolutions of stride 2, then one that scores patches (Isola et al. 2017), spectrally normalised.
 
-    [B, 3 + 5, H, W] → [B, 1, H/8, W/8]; positive means real.
+    [B, inputs, H, W] → [B, 1, H/8, W/8]; positive means real.
     """
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self, width: int = 32, inputs: int = 3 + CONDITION_CHANNELS) -> None:
         super().__init__()
-        channels = (3 + CONDITION_CHANNELS, width, 2 * width, 4 * width)
+        channels = (inputs, width, 2 * width, 4 * width)
         layers: list[nn.Module] = []
         for before, after in pairwise(channels):
             layers += [spectral_norm(nn.Conv2d(before, after, 4, 2, 1)), nn.LeakyReLU(0.2)]

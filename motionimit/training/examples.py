@@ -23,10 +23,12 @@ from ..pose.matting import refine_matte
 from ..pose.photo import track_photo
 from ..types import BodyParams, PersonTrack, Photo
 from .assets import AssetLibrary
+from .backdrop import Backdrop
 from .bodies import BodyMatcher, shaken
 from .casting import cast_person
 from .drawing import ASTRAY, MARGIN_PX, Ensemble, overlap, silhouettes
 from .following import CLIP_FPS, joined, part
+from .lighting import Lighting
 from .motions import MotionPool
 from .people import BodyFactory, Person, build_person
 from .render import PersonRenderer, Rendered, develop
@@ -74,27 +76,21 @@ class Session:
         self.person: Person = build_person(cast_person(rng, studio.library), studio.library, studio.factory)
         self.renderer = PersonRenderer(self.person)
         self.betas = studio.matcher.betas(self.person)
-        tall = float(np.ptp(np.concatenate(self.person.posed(np.tile(np.eye(3), (24, 1, 1)), np.zeros(3)))[:, 1]))
-        self.scene: Scene = random_scene(rng, tall)
+        self.scene: Scene = random_scene(rng, tallness_m(self.person))
         self.backdrop = develop(self.scene.backdrop.lit(self.scene.lighting, None), self.scene.lighting.exposure)
         self.kind = str(rng.choice(_KINDS, p=_KIND_SHARES))
         self.shake = (_CONSTANT_DEG, _JITTER_DEG) if rng.random() < _SHAKEN else (0.0, 0.0)
 
     def shot(self, rotations: np.ndarray, offset_m: np.ndarray) -> Shot:
         """Stand the pose on the floor, `offset_m` (x, z) from the middle, and draw it."""
-        lowest = min(float(v[:, 1].min()) for v in self.person.posed(rotations, np.zeros(3)))
-        place = np.array([offset_m[0], self.scene.floor_y_m - lowest, offset_m[1] - self.scene.distance_m])
+        place = standing(self.person, rotations, offset_m, self.scene.floor_y_m, self.scene.distance_m)
         camera, light = self.scene.camera, self.scene.lighting
         drawn = self.renderer.draw(rotations, place, camera, light)
         return Shot(drawn, rotations, place, sight(self.renderer, rotations, place, camera))
 
     def picture(self, shot: Shot, shadows: bool) -> np.ndarray:
         """[H, W, 3] uint8 with sensor noise."""
-        light = self.scene.lighting
-        behind = self.scene.backdrop.lit(light, shot.drawn.occlusion if shadows else None)
-        srgb = develop(shot.drawn.rgb + (1 - shot.drawn.alpha) * behind, light.exposure).permute(1, 2, 0).numpy()
-        noise = self.rng.normal(0, self.rng.uniform(0.002, 0.012), srgb.shape)
-        return (np.clip(srgb + noise, 0, 1) * 255 + 0.5).astype(np.uint8)
+        return photographed(self.rng, shot.drawn, self.scene.backdrop, self.scene.lighting, shadows)
 
     def known(self, photos: list[Shot], sequences: list[list[Shot]]) -> tuple[list[Portrait], list[BodyParams]]:
         """What the product would know: a portrait of each photo, the body in each sequence's frames.
@@ -152,7 +148,7 @@ def make_example(studio: Studio, seed: Sequence[int], sequences: int, photos: in
     count = photos or chance
     wobble = rng.normal(0, 0.3, _MOST_PHOTOS)  # always as many draws, so that the first photos are the same for any number
     turns = [0.0, *(np.pi + 2.0 * k + wobble[k] for k in range(count - 1))]
-    shots = [session.shot(_turned(studio.pool.source(rng), t), rng.normal(0, 0.06, 2)) for t in turns]
+    shots = [session.shot(turned(studio.pool.source(rng), t), rng.normal(0, 0.06, 2)) for t in turns]
     session.rng = frames = np.random.default_rng((*seed, 1))  # so that frames are the same for any number of photos
     clips = [studio.pool.sequence(frames, SEQUENCE_FRAMES, _FRAME_S) for _ in range(sequences)]
     acted = [[session.shot(pose, offset) for pose in clip] for clip in clips for offset in (frames.normal(0, 0.12, 2),)]
@@ -216,7 +212,28 @@ class _Stage:
         )
 
 
-def _turned(rotations: np.ndarray, angle: float) -> np.ndarray:
+def tallness_m(person: Person) -> float:
+    """Height of the person in the T-pose, shoes and hair included."""
+    return float(np.ptp(np.concatenate(person.posed(np.tile(np.eye(3), (24, 1, 1)), np.zeros(3)))[:, 1]))
+
+
+def standing(person: Person, rotations: np.ndarray, offset_m: np.ndarray, floor_y_m: float, distance_m: float) -> np.ndarray:
+    """Translation [3] that stands the pose on the floor, `offset_m` (x, z) from the place at `distance_m` before the camera."""
+    lowest = min(float(v[:, 1].min()) for v in person.posed(rotations, np.zeros(3)))
+    return np.array([offset_m[0], floor_y_m - lowest, offset_m[1] - distance_m])
+
+
+def photographed(
+    rng: np.random.Generator, drawn: Rendered, backdrop: Backdrop, lighting: Lighting, shadows: bool = True
+) -> np.ndarray:
+    """The person before the backdrop, [H, W, 3] uint8 with sensor noise."""
+    behind = backdrop.lit(lighting, drawn.occlusion if shadows else None)
+    srgb = develop(drawn.rgb + (1 - drawn.alpha) * behind, lighting.exposure).permute(1, 2, 0).numpy()
+    noise = rng.normal(0, rng.uniform(0.002, 0.012), srgb.shape)
+    return (np.clip(srgb + noise, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def turned(rotations: np.ndarray, angle: float) -> np.ndarray:
     """The pose turned about the vertical."""
     c, s = np.cos(angle), np.sin(angle)
     out = rotations.copy()

@@ -1,4 +1,4 @@
-"""`motionimit train attlwb` as one function: builds the network, opens the data, continues or begins, trains."""
+"""`motionimit train attlwb|pg2|rsa` as one function: builds the network, opens the data, continues or begins, trains."""
 
 from __future__ import annotations
 
@@ -11,21 +11,13 @@ from typing import Any
 import torch
 
 from ..errors import BadInput, BadUsage
-from ..generator.config import SIZES, GeneratorConfig
 from ..media.paths import check_folder_writable, check_input, shown
 from ..runtime import set_threads
 from ..types import Progress
 from ..values import check_choice
 from .checkpoint import write_whole
+from .recipes import RECIPES, Recipe
 from .settings import TrainSettings
-
-ABLATIONS: dict[str, dict[str, Any]] = {
-    "full": {},
-    "no-semantics": {"semantics": False},
-    "add": {"attention": "add"},
-    "no-correspondence": {"correspondence": False},
-}
-
 
 @dataclass(frozen=True)
 class TrainJob:
@@ -34,7 +26,8 @@ class TrainJob:
     data: Path
     out: Path
     settings: TrainSettings
-    size: str = "small"
+    model: str = "attlwb"
+    size: str | None = None  # None: the model's first
     ablation: str = "full"
     perceptual: Path | None = None
     start_from: Path | None = None
@@ -43,22 +36,33 @@ class TrainJob:
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        check_choice("--size", self.size, tuple(SIZES))
-        check_choice("--ablation", self.ablation, tuple(ABLATIONS))
+        check_choice("--model", self.model, tuple(RECIPES))
+        recipe = RECIPES[self.model]
+        if self.size is None:
+            object.__setattr__(self, "size", next(iter(recipe.sizes)))
+        check_choice("--size", self.size, tuple(recipe.sizes))
+        check_choice("--ablation", self.ablation, tuple(recipe.ablations))
         if self.start_from is not None and self.resume:
             raise BadUsage("--start-from and --resume exclude each other; name one.")
         if self.threads is not None and self.threads < 1:
             raise BadUsage(f"--threads must be 1 or more, got {self.threads}.")
 
     @property
-    def config(self) -> GeneratorConfig:
+    def recipe(self) -> Recipe:
+        return RECIPES[self.model]
+
+    @property
+    def config(self) -> Any:
         """The network's, with the ablation's switch."""
-        return replace(SIZES[self.size], **ABLATIONS[self.ablation])
+        assert self.size is not None
+        return replace(self.recipe.sizes[self.size], **self.recipe.ablations[self.ablation])
 
     def check_paths(self) -> None:
         """Make `out`, check what is read. Raises `BadInput`."""
         if not check_input(self.data, "data folder", folder_ok=True).is_dir():
-            raise BadInput(f"The data {shown(self.data)} is a file; name the folder that 'motionimit train synth' wrote.")
+            raise BadInput(
+                f"The data {shown(self.data)} is a file; name the folder that 'motionimit train {self.recipe.data_command}' wrote."
+            )
         for path, kind in ((self.perceptual, "file of LPIPS weights"), (self.start_from, "weights file")):
             if path is not None:
                 check_input(path, kind)
@@ -71,10 +75,7 @@ class TrainJob:
 def train(job: TrainJob, progress: Progress, note: Callable[[str], None]) -> Any:
     """Train; returns the `Outcome`. `note` gets lines for people. Raises `BadInput`, `BadUsage`, `MissingModel`, `Diverged`."""
     job.check_paths()
-    from .dataset import open_dataset
-    from .discriminator import Discriminators
     from .engine import make_accelerator
-    from .learner import Learner
     from .perceptual import perceptual_distance
     from .trainer import CHECKPOINT, Trainer
 
@@ -82,14 +83,15 @@ def train(job: TrainJob, progress: Progress, note: Callable[[str], None]) -> Any
     if job.resume and not checkpoint.exists():
         raise BadInput(f"There is no checkpoint in {shown(job.out)} to resume; leave --resume out to begin.")
     set_threads(job.threads)
-    s = job.settings
+    s, parts = job.settings, job.recipe.parts()
     accelerator = make_accelerator(job.device, s.precision)
-    source = open_dataset(job.data, s, rank=accelerator.process_index)
-    model = _generator(job)
-    if job.perceptual is None:
+    source = parts.open_data(job.data, s, job.config, accelerator.process_index)
+    torch.manual_seed(s.seed)
+    model, critics = parts.build(job.config), parts.critics()
+    if job.perceptual is None and hasattr(s.weights, "perceptual"):
         note("no --perceptual file: a Laplacian pyramid stands in for LPIPS")
-    learner = Learner(model, Discriminators(), s, accelerator, perceptual_distance(job.perceptual))
-    trainer = Trainer(learner, source, job.out, _exporter(job.data.name), progress, note)
+    learner = parts.learner(model, critics, s, accelerator, perceptual_distance(job.perceptual))
+    trainer = Trainer(learner, source, job.out, _exporter(parts.save, job.data.name), progress, note)
     if job.start_from is not None:
         trainer.start_from(job.start_from)
         note(f"weights of step {learner.step} from {shown(job.start_from)}; the optimisers warm up")
@@ -97,22 +99,14 @@ def train(job: TrainJob, progress: Progress, note: Callable[[str], None]) -> Any
         trainer.resume(checkpoint)
         note(f"resumed at step {learner.step}")
     if accelerator.is_main_process:
-        described = {"data": str(job.data), "size": job.size, "ablation": job.ablation, "settings": s.as_dict()}
+        described = {"model": job.model, "size": job.size, "ablation": job.ablation, "data": str(job.data)}
+        described |= {"settings": s.as_dict()}
         write_whole(job.out / "settings.json", json.dumps(described, indent=1).encode())
     return trainer.run()
 
 
-def _generator(job: TrainJob) -> torch.nn.Module:
-    from ..generator.model import Generator
-
-    torch.manual_seed(job.settings.seed)
-    return Generator(job.config)
-
-
-def _exporter(trained_on: str) -> Callable[[Path, torch.nn.Module, dict[str, Any]], None]:
-    from ..weights import save_generator
-
+def _exporter(save: Callable[..., None], trained_on: str) -> Callable[[Path, torch.nn.Module, dict[str, Any]], None]:
     def export(path: Path, model: torch.nn.Module, meta: dict[str, Any]) -> None:
-        save_generator(path, model, {"trained_on": trained_on, **meta})  # type: ignore[arg-type]
+        save(path, model, {"trained_on": trained_on, **meta})
 
     return export

@@ -1,22 +1,21 @@
-"""The networks that learn, their optimisers, and one update of each; no files, no clocks."""
+"""What learns: a network, its critics, their optimisers, and one update of each; no clocks."""
 
 from __future__ import annotations
 
 import copy
 import json
+from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from ..generator.inputs import Batch
-from .discriminator import Discriminators
-from .losses import true_composite, weighted_sum
+from .losses import weighted_sum
 from .perceptual import MIN_SIDE_PX, LaplacianDistance, Lpips
 from .schedule import learning_rate_share, update_ema
 from .settings import TrainSettings
-from .step import Unroll, adversarial_term, composites, discriminator_loss, supervised_terms
 
 MOST_SKIPPED = 30  # float16's scaler skips an overflowing step and lowers its scale; so many in a row are no overflow any more
 FULL_EVERY = 3  # steps between perceptual distances at full resolution; the others look at half of it, where shapes weigh more
@@ -26,12 +25,13 @@ class NotFiniteError(ArithmeticError):
     """A loss or gradient is NaN or infinite; no weight was touched. The message says which."""
 
 
-class Learner:
-    """Generator, its average over the steps, discriminators and two Adam optimisers; `step` counts updates.
+class Learner(ABC):
+    """A network, its average over the steps, critics and two Adam optimisers; `step` counts updates. What is learned from a batch
+    is a subclass' business.
 
     Args:
-        model: the generator: `encode(sources, reconstruct=…)` and `forward(identity, target, state)`.
-        discriminators: the two critics.
+        model: the network, with a `config`.
+        critics: the discriminators.
         accelerator: from `engine.make_accelerator`.
         perceptual: LPIPS or its stand-in.
     """
@@ -39,7 +39,7 @@ class Learner:
     def __init__(
         self,
         model: nn.Module,
-        discriminators: Discriminators,
+        critics: nn.Module,
         settings: TrainSettings,
         accelerator: Any,
         perceptual: Lpips | LaplacianDistance,
@@ -48,53 +48,64 @@ class Learner:
         self.step, self.warm_from, self._skipped = 0, 0, 0
         device, layout = accelerator.device, torch.channels_last
         self.model = model.to(device, memory_format=layout)  # type: ignore[call-overload]
-        self.discriminators = discriminators.to(device, memory_format=layout)  # type: ignore[call-overload]
+        self.discriminators = critics.to(device, memory_format=layout)  # type: ignore[call-overload]
         self.perceptual = perceptual.to(device)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         optimizer = torch.optim.Adam(self.model.parameters(), settings.lr, settings.betas)
         critic = torch.optim.Adam(self.discriminators.parameters(), settings.discriminator_lr, settings.discriminator_betas)
-        self.unrolled, self.critics, self.optimizer, self.critic_optimizer = accelerator.prepare(
-            Unroll(self.model), self.discriminators, optimizer, critic
+        self.network, self.critics, self.optimizer, self.critic_optimizer = accelerator.prepare(
+            self._called(), self.discriminators, optimizer, critic
         )
 
-    def update(self, batch: Batch) -> dict[str, Tensor]:
+    def _called(self) -> nn.Module:
+        """The module whose `forward` an update calls, as data parallelism wants it."""
+        return self.model
+
+    @abstractmethod
+    def _learn(self, batch: Any) -> tuple[dict[str, Tensor], Any]:
+        """The terms of the network's loss, unweighted, and what the critics are to judge."""
+
+    @abstractmethod
+    def _judge(self, batch: Any, made: Any) -> Tensor:
+        """The critics' loss; `made` gets no gradients."""
+
+    @abstractmethod
+    def preview(self, path: Path, batch: Any) -> None:
+        """Draw what the averaged network makes of a batch. Raises `BadInput` where the file can't be written."""
+
+    def update(self, batch: Any) -> dict[str, Tensor]:
         """One step on a batch of this device. Returns the unweighted terms, the loss and the norm of its gradient.
 
         Raises `NotFiniteError` before the weights of the network concerned are touched.
         """
-        s = self.settings
         self._set_rates()
-        frame = self.step % len(batch.targets)  # perceptual and adversarial terms see the frames in turn
-        terms, result = self._update_generator(batch, frame)
-        if s.weights.adversarial and self.step >= s.adversarial_from and self.step % s.discriminator_every == 0:
-            terms["discriminator"] = self._update_discriminators(batch, result, frame)
-        update_ema(self.average, self.model, self.step, s.ema_decay)
-        self.step += 1
-        return terms
-
-    def _update_generator(self, batch: Batch, frame: int) -> tuple[dict[str, Tensor], Tensor]:
-        w = self.settings.weights
-        self.unrolled.train()
-        outs, reconstruction = self.unrolled(batch, w.reconstruction > 0)
-        results = composites(outs, batch)
-        terms = supervised_terms(outs, reconstruction, results, batch, w)
-        with self.accelerator.autocast():
-            if w.perceptual:
-                pair = results[frame], true_composite(batch.truths[frame])
-                if self.step % FULL_EVERY and min(pair[0].shape[-2:]) >= 2 * MIN_SIDE_PX:
-                    pair = avg_pool2d(pair[0], 2), avg_pool2d(pair[1], 2)
-                terms["perceptual"] = self.perceptual(*pair).mean()
-            if w.adversarial and self.step >= self.settings.adversarial_from:
-                terms["adversarial"] = adversarial_term(self.discriminators, results[frame], batch, frame)
-        loss = weighted_sum(terms, w)
+        self.network.train()
+        terms, made = self._learn(batch)
+        loss = weighted_sum(terms, self.settings.weights)
         self.optimizer.zero_grad(set_to_none=True)
         terms |= {"loss": loss, "gradient": self._backward(loss, self.model, "generator")}
         self.optimizer.step()
-        return {name: value.detach() for name, value in terms.items()}, results[frame].detach()
+        terms = {name: value.detach() for name, value in terms.items()}
+        if self.is_adversarial and self.step % self.settings.discriminator_every == 0:
+            terms["discriminator"] = self._update_critics(batch, made)
+        update_ema(self.average, self.model, self.step, self.settings.ema_decay)
+        self.step += 1
+        return terms
 
-    def _update_discriminators(self, batch: Batch, result: Tensor, frame: int) -> Tensor:
+    @property
+    def is_adversarial(self) -> bool:
+        """Whether the critics have joined."""
+        return bool(getattr(self.settings.weights, "adversarial", 0)) and self.step >= self.settings.adversarial_from
+
+    def _perceptual(self, result: Tensor, truth: Tensor) -> Tensor:
+        """The perceptual distance, mostly at half size."""
+        if self.step % FULL_EVERY and min(result.shape[-2:]) >= 2 * MIN_SIDE_PX:
+            result, truth = avg_pool2d(result, 2), avg_pool2d(truth, 2)
+        return self.perceptual(result, truth).mean()  # type: ignore[no-any-return]
+
+    def _update_critics(self, batch: Any, made: Any) -> Tensor:
         with self.accelerator.autocast():
-            loss = discriminator_loss(self.critics, result, batch, frame)
+            loss = self._judge(batch, made)
         self.critic_optimizer.zero_grad(set_to_none=True)
         self._backward(loss, self.discriminators, "discriminators")
         self.critic_optimizer.step()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..generator.inputs import SourceMaps, TargetMaps, Truth
 from .discriminator import HEAD_GROUPS
-from .settings import LossWeights
+from .settings import LossWeights, Weights
 
 HANDS_GROUP = 6
 _ROUND_PX = 4  # hair and fingers reach beyond the bare body
@@ -99,6 +99,6 @@ def frame_terms(
     return terms
 
 
-def weighted_sum(terms: dict[str, Tensor], weights: LossWeights) -> Tensor:
+def weighted_sum(terms: dict[str, Tensor], weights: Weights) -> Tensor:
     """Σ weight · term; a term's name is its weight's."""
     return torch.stack([getattr(weights, name) * value for name, value in terms.items()]).sum()

@@ -29,9 +29,14 @@ def write_preview(path: Path, batch: Batch, outs: tuple[Any, ...]) -> None:
     geometric = composite(target.rgba[:, :3], target.rgba[:, 3:], truth.backdrop)
     made = composite(out.rgb.float(), out.alpha.float(), truth.backdrop)
     columns = (photo, geometric, made, true_composite(truth), out.gate.float(), truth.hidden)
-    count = min(MOST_ROWS, photo.shape[0])
-    rows = [[_picture(maps[i]) for maps in columns] for i in range(count)]
-    rows[0] = [label(cell, name) for cell, name in zip(rows[0], COLUMNS, strict=True)]
+    write_columns(path, {name: maps[:MOST_ROWS] for name, maps in zip(COLUMNS, columns, strict=True)})
+
+
+def write_columns(path: Path, columns: dict[str, Tensor]) -> None:
+    """PNG of named columns of pictures [N, 1 or 3, H, W] in 0..1. Raises `BadInput` where it can't be written."""
+    count = min(len(maps) for maps in columns.values())
+    rows = [[_picture(maps[i]) for maps in columns.values()] for i in range(count)]
+    rows[0] = [label(cell, name) for cell, name in zip(rows[0], columns, strict=True)]
     buffer = io.BytesIO()
     Image.fromarray(grid(rows, CELL_HEIGHT_PX)).save(buffer, "PNG")
     write_whole(path, buffer.getbuffer())

@@ -30,8 +30,30 @@ class Scene:
     distance_m: float  # of the person
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A room and where one stands in it, before any picture is taken."""
+
+    camera: Camera
+    floor: Surface
+    wall: Surface
+    floor_y_m: float
+    distance_m: float
+    wall_z_m: float
+
+    def backdrop(self, camera: Camera) -> Backdrop:
+        """What a camera at the origin sees of the room."""
+        return room(camera, self.floor, self.wall, self.floor_y_m, self.wall_z_m)
+
+
 def random_scene(rng: np.random.Generator, height_m: float) -> Scene:
     """A scene for a person of `height_m`, filling 62 to 88 % of the height, or so near that the legs are cut."""
+    place = random_place(rng, height_m)
+    return Scene(place.camera, random_lighting(rng), place.backdrop(place.camera), place.floor_y_m, place.distance_m)
+
+
+def random_place(rng: np.random.Generator, height_m: float) -> Place:
+    """Camera, room and standing place of a random scene."""
     camera = Camera.for_image(*FRAMES_PX[rng.integers(len(FRAMES_PX))])
     if rng.random() < _HALF_BODY:
         share, floor = rng.uniform(1.3, 1.7), rng.uniform(0.66, 0.74)
@@ -43,8 +65,7 @@ def random_scene(rng: np.random.Generator, height_m: float) -> Scene:
         _painted(int(rng.integers(2)), int(rng.integers(_POOL))),
         _painted(2 + int(rng.integers(2)), int(rng.integers(_POOL))),
     )
-    backdrop = room(camera, ground, wall, floor_y, -distance - rng.uniform(0.8, 2.5))
-    return Scene(camera, random_lighting(rng), backdrop, floor_y, distance)
+    return Place(camera, ground, wall, floor_y, distance, -distance - rng.uniform(0.8, 2.5))
 
 
 def random_lighting(rng: np.random.Generator) -> Lighting:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ..errors import BadUsage
-from ..generator.inputs import Batch
 from ..values import check_choice
 
 PRECISIONS = ("auto", "no", "fp16", "bf16")
+W = TypeVar("W", bound="Weights")
 
 
 class BatchSource(Protocol):
-    """An endless stream of batches whose place can be kept."""
+    """An endless stream of batches (`Batch` or `StillBatch`) whose place can be kept."""
 
-    def next(self) -> Batch: ...
+    def next(self) -> Any: ...
 
     def state(self) -> dict[str, Any]:
         """JSON data that `load_state` takes to go on with exactly the batch that `next` would give now. A `load_state` that
@@ -28,8 +28,27 @@ class BatchSource(Protocol):
 
 
 @dataclass(frozen=True)
-class LossWeights:
-    """Factors of the terms; 0 leaves a term out. The terms are means over pixels of colours in 0..1."""
+class Weights:
+    """Factors of a loss' terms by name; 0 leaves a term out. The terms are means over pixels of colours in 0..1."""
+
+    def changed(self: W, changes: Iterable[str]) -> W:
+        """With texts such as 'adversarial=0.1' applied. Raises `BadUsage`."""
+        names = [f.name for f in fields(self)]
+        values: dict[str, float] = {}
+        for text in changes:
+            name, _, number = text.partition("=")
+            try:
+                values[name] = float(number)
+            except ValueError:
+                values[name] = math.nan
+            if name not in names or not 0 <= values[name] < math.inf:
+                raise BadUsage(f"--weight must be NAME=NUMBER with one of {', '.join(names)} and 0 or more, got '{text}'.")
+        return replace(self, **values)
+
+
+@dataclass(frozen=True)
+class LossWeights(Weights):
+    """Of the video generator."""
 
     pixel: float = 4.0
     perceptual: float = 6.0
@@ -44,19 +63,26 @@ class LossWeights:
     hands: float = 2.5
     hidden: float = 2.0  # factor where no photo saw the true surface
 
-    def changed(self, changes: Iterable[str]) -> LossWeights:
-        """With texts such as 'adversarial=0.1' applied. Raises `BadUsage`."""
-        names = [f.name for f in fields(self)]
-        values: dict[str, float] = {}
-        for text in changes:
-            name, _, number = text.partition("=")
-            try:
-                values[name] = float(number)
-            except ValueError:
-                values[name] = math.nan
-            if name not in names or not 0 <= values[name] < math.inf:
-                raise BadUsage(f"--weight must be NAME=NUMBER with one of {', '.join(names)} and 0 or more, got '{text}'.")
-        return replace(self, **values)
+
+@dataclass(frozen=True)
+class Pg2Weights(Weights):
+    """Of PG²: both stages are weighed as in the paper's loss, adversarial + λ · masked L1 with λ = 50, divided by λ."""
+
+    coarse: float = 1.0  # stage I's L1, weighed by 1 + pose mask
+    pixel: float = 1.0  # stage II's
+    adversarial: float = 0.02
+    limbs: float = 6.0  # of the pose mask inside both; 1 in the paper, whose people fill the picture
+
+
+@dataclass(frozen=True)
+class RsaWeights(Weights):
+    """Of RSA-GAN; inferred, as no published text names them."""
+
+    pixel: float = 4.0
+    perceptual: float = 6.0
+    adversarial: float = 0.1
+    fetched: float = 2.0  # L1 of the pixels that the correspondence fetches, on the person
+    regions: float = 0.3  # cross-entropy of the region attention with the target's parsing
 
 
 @dataclass(frozen=True)
@@ -82,7 +108,8 @@ class TrainSettings:
     log_every: int = 20
     sheet_every: int = 500
     checkpoint_every: int = 250
-    weights: LossWeights = field(default_factory=LossWeights)
+    refine_from: int = 2500  # PG²: the step at which stage II takes over from stage I
+    weights: Weights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "log_every", "sheet_every", "checkpoint_every", "discriminator_every"):
@@ -101,15 +128,3 @@ class TrainSettings:
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for the checkpoint and `settings.json`."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TrainSettings:
-        """The inverse of `as_dict`; unknown names are ignored."""
-        known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
-        for name in ("betas", "discriminator_betas"):
-            if name in known:
-                known[name] = tuple(known[name])
-        if "weights" in known:
-            names = {f.name for f in fields(LossWeights)}
-            known["weights"] = LossWeights(**{k: v for k, v in known["weights"].items() if k in names})
-        return cls(**known)

@@ -13,17 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BadInput, MotionimitError
-from ..generator.inputs import Batch
 from ..types import Progress
 from . import checkpoint as files
 from .engine import any_process, gather, stop_signals
 from .learner import Learner, NotFiniteError
 from .logbook import Logbook, write_curves
-from .preview import write_preview
 from .settings import BatchSource, TrainSettings
-from .step import Unroll
 
 CHECKPOINT, HANDOVER, GENERATOR = "checkpoint.pt", "handover.safetensors", "generator.safetensors"
+_PICTURE = ("width", "height")  # convolutions don't mind another size; layers that do don't load
 LOG, CURVES = "log.jsonl", "curves.png"
 Exporter = Callable[[Path, nn.Module, dict[str, Any]], None]
 
@@ -119,7 +117,7 @@ class Trainer:
             self._draw(batch)
         self.progress("train", step, self.settings.steps)
 
-    def _divergence(self, batch: Batch, what: str) -> DivergedError:
+    def _divergence(self, batch: Any, what: str) -> DivergedError:
         step = self.learner.step
         path = self.out / f"diverged_step_{step:06d}.safetensors"
         try:
@@ -129,24 +127,22 @@ class Trainer:
             kept = "the batch could not be kept"
         return DivergedError(f"The {what} is not finite at step {step}; {kept}; run again with a lower --lr or another --seed.")
 
-    def _log(self, book: Logbook, batch: Batch) -> None:
+    def _log(self, book: Logbook, batch: Any) -> None:
         s, step = self.settings, self.learner.step
         now_s = time.monotonic()
         count = len(self._terms["loss"])
         seconds, self._logged_s = now_s - self._logged_s, now_s
         means = {name: float(torch.stack(values).mean()) for name, values in self._terms.items()}
         self._terms = {}
-        examples = count * len(batch.targets[0].rgba) * self.learner.accelerator.num_processes / seconds
+        examples = count * batch.examples * self.learner.accelerator.num_processes / seconds
         lr = self.learner.optimizer.param_groups[0]["lr"]
         book.add({"step": step, **means, "lr": lr, "seconds": seconds, "examples_per_s": examples})
-        shown = ", ".join(f"{name} {means[name]:.4f}" for name in ("loss", "pixel", "perceptual") if name in means)
+        shown = ", ".join(f"{name} {means[name]:.4f}" for name in ("loss", "coarse", "pixel", "perceptual") if name in means)
         left_min = (s.steps - step) * seconds / count / 60
         self.note(f"step {step} of {s.steps}: {shown}, {seconds / count:.2f} s/step, {left_min:.0f} min to go")
 
-    @torch.no_grad()
-    def _draw(self, batch: Batch) -> None:
-        outs, _ = Unroll(self.learner.average)(batch)
-        write_preview(self.out / f"sheet_{self.learner.step:06d}.png", batch, outs)
+    def _draw(self, batch: Any) -> None:
+        self.learner.preview(self.out / f"sheet_{self.learner.step:06d}.png", batch)
         write_curves(self.out / LOG, self.out / CURVES)
 
     def save(self) -> None:
@@ -192,14 +188,16 @@ class Trainer:
     def start_from(self, path: Path) -> None:
         """Take the weights of a hand-over (its steps go on) or a generator file; the optimisers warm up. Raises `BadInput`."""
         parts, about = files.load_handover(path)
-        self._check_config(about["config"], path)
+        self._check_config(about["config"], path, but=_PICTURE)
         try:
             self.learner.load_weights(parts, int(about.get("steps", 0)))
         except RuntimeError as error:
             raise BadInput(f"The weights in {files.shown(path)} don't fit ({files.reason(error)}); name another file.") from None
 
-    def _check_config(self, config: Any, path: Path) -> None:
-        if config is not None and config != self.learner.config:
+    def _check_config(self, config: Any, path: Path, but: tuple[str, ...] = ()) -> None:
+        """Raises `BadInput` where the file's network is another one; what `but` names may differ."""
+        same = {name: self.learner.config.get(name) for name in but} if isinstance(config, dict) else {}
+        if config is not None and config | {k: v for k, v in same.items() if k in config} != self.learner.config:
             raise BadInput(
                 f"{files.shown(path)} was made with another --size or --ablation; give the same, or name another --out."
             )

@@ -186,10 +186,10 @@ def test_shipped(tmp_path, file, monkeypatch):
     data = tmp_path / "generator_small.safetensors"
     file.rename(data)
     assert shipped() == data and shipped("base") is None
-    assert "generator.sha256" in refused(load_generator)
-    (tmp_path / "generator.sha256").write_text(json.dumps({data.name: file_sha256(data)}))
+    assert "weights.sha256" in refused(load_generator)
+    (tmp_path / "weights.sha256").write_text(json.dumps({data.name: file_sha256(data)}))
     assert load_generator().config == TINY
-    (tmp_path / "generator.sha256").write_text(json.dumps({data.name: "0" * 64}))
+    (tmp_path / "weights.sha256").write_text(json.dumps({data.name: "0" * 64}))
     assert "SHA-256" in refused(load_generator)
 
 

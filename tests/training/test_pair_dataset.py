@@ -104,7 +104,7 @@ def test_a_folder_that_has_lost_files_cannot_resume(folder):
 
 
 def test_a_folder_may_grow_and_the_stream_still_resumes(folder, monkeypatch):
-    monkeypatch.setattr("motionimit.training.dataset.RELIST", 2)
+    monkeypatch.setattr("motionimit.training.stream.RELIST", 2)
     data = PairDataset(folder, batch=1, patch_px=(48, 32), seed=1)
     data.next()
     write_example(folder / "person_00003.safetensors", example(7))

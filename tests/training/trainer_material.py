@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from motionimit.generator.inputs import GROUPS, Batch, SourceMaps, TargetMaps, Truth
 from motionimit.training.discriminator import Discriminators
 from motionimit.training.engine import make_accelerator
-from motionimit.training.learner import Learner
+from motionimit.training.clip_learner import ClipLearner
 from motionimit.training.perceptual import LaplacianDistance
 from motionimit.training.settings import TrainSettings
 from motionimit.training.trainer import Trainer
@@ -128,5 +128,5 @@ def toy_trainer(out: Path, source: Any = None, **changes: Any) -> Trainer:
     torch.manual_seed(settings.seed)
     out.mkdir(exist_ok=True)
     model, critics = ToyGenerator(), Discriminators(8)
-    learner = Learner(model, critics, settings, make_accelerator("cpu"), LaplacianDistance())
+    learner = ClipLearner(model, critics, settings, make_accelerator("cpu"), LaplacianDistance())
     return Trainer(learner, source or ToySource(), out)

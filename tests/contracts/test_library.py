@@ -62,7 +62,15 @@ def test_importing_the_package_is_light() -> None:
 # What others may build on: adding is free, taking away or renaming needs a line in CHANGELOG.md.
 PUBLIC = {
     "motionimit": {"__version__"},
-    "motionimit.config": {"TransferSettings", "ViewSettings", "FitRequest", "AvatarRequest", "PersonalizeRequest", "parse_color"},
+    "motionimit.config": {
+        "TransferSettings",
+        "ViewSettings",
+        "PoseSettings",
+        "FitRequest",
+        "AvatarRequest",
+        "PersonalizeRequest",
+        "parse_color",
+    },
     "motionimit.errors": {"MotionimitError", "BadUsage", "BadInput", "MissingModel", "ShapeError"},
     "motionimit.types": {
         "BodyMesh",
@@ -75,7 +83,7 @@ PUBLIC = {
         "RunReport",
         "VideoInfo",
     },
-    "motionimit.pipeline": {"transfer", "view"},
+    "motionimit.pipeline": {"transfer", "view", "pose"},
     "motionimit.jobs": {"fit", "avatar", "personalize"},
     "motionimit.media.reader": {"VideoReader", "probe", "read_frames"},
     "motionimit.media.writer": {"VideoWriter"},

@@ -17,10 +17,13 @@ COMMANDS = {
     "transfer": ("transfer", "Make the person of a photo move like the person of a video."),
     "swap": ("swap", "Dress a person in the clothes of other photos."),
     "view": ("view", "Show the person of a photo from other sides."),
+    "pose": ("pose", "Show the person of a photo in another pose."),
     "avatar": ("avatar", "Prepare photos of a person once, as a file and as a mesh."),
     "fit": ("fit", "Recover body shape and motion from a video or photo."),
     "personalize": ("personalize", "Fine-tune the learned generator on photos of one person."),
     "train": ("train", "Train the learned generator."),
+    "evaluate": ("evaluate", "Measure how good results are, and write a report."),
+    "bench": ("bench", "Measure how fast this machine is."),
     "sheet": ("sheet", "Put a photo, its driver and the result on one contact sheet."),
     "doctor": ("doctor", "Check this installation and say what to do about each miss."),
 }
@@ -57,6 +60,7 @@ def cli(debug: bool) -> None:
       motionimit transfer front.jpg back.jpg dance.mp4
       motionimit swap photo.jpg clothes.jpg --parts upper
       motionimit view photo.jpg --pose a
+      motionimit pose photo.jpg other.jpg
       motionimit fit dance.mp4 -o motion.npz --overlay overlay.mp4
       motionimit doctor
 

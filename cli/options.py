@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from motionimit.config import CAMERA_MODES, DEFAULT_GENERATOR, GENERATORS
+from motionimit.config import CAMERA_MODES, DEFAULT_GENERATOR, GENERATORS, POSE_GENERATORS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,8 +49,8 @@ def size_option(whose: str) -> Callable[[F], F]:
     return click.option("--size", "size_px", type=int, default=512, show_default=True, metavar="PX", help=text)
 
 
-def camera_option(text: str) -> Callable[[F], F]:
-    return click.option("--camera", type=click.Choice(CAMERA_MODES), default="smooth", show_default=True, help=text)
+def camera_option(text: str, default: str = "smooth") -> Callable[[F], F]:
+    return click.option("--camera", type=click.Choice(CAMERA_MODES), default=default, show_default=True, help=text)
 
 
 def background_option(own: str) -> Callable[[F], F]:
@@ -59,12 +59,23 @@ def background_option(own: str) -> Callable[[F], F]:
     return click.option("--background", default="source", show_default=True, metavar="WHAT", help=text)
 
 
+_GENERATORS = "warp: the photos' own pixels; attlwb: refined by the learned generator; auto: attlwb where its weights are there"
+
+
 def generator_options(function: F) -> F:
     """--generator and --weights."""
-    text = "warp: the photos' own pixels; attlwb: refined by the learned generator; auto: attlwb where its weights are there."
-    choice = click.Choice(GENERATORS)
-    function = weights_option(function)
-    return click.option("--generator", type=choice, default=DEFAULT_GENERATOR, show_default=True, help=text)(function)
+    return _generator_option(GENERATORS, _GENERATORS + ".")(weights_option(function))
+
+
+def still_generator_options(function: F) -> F:
+    """--generator, with those that paint stills, and --weights."""
+    text = _GENERATORS + "; pg2, pg2-small, rsa: networks that paint the whole still from the first photo."
+    return _generator_option(POSE_GENERATORS, text)(weights_option(function))
+
+
+def _generator_option(choices: tuple[str, ...], text: str) -> Callable[[F], F]:
+    choice = click.Choice(choices)
+    return click.option("--generator", type=choice, default=DEFAULT_GENERATOR, show_default=True, help=text)
 
 
 def weights_option(function: F) -> F:

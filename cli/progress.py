@@ -29,7 +29,8 @@ def progress_display(quiet: bool) -> Iterator[Progress]:
         yield PlainProgress()
 
 
-STEP_STAGES = ("source", "rehearsal", "personalize", "train")  # count steps, not frames: a rate would mean nothing
+# count steps, not frames: a rate would mean nothing
+STEP_STAGES = ("source", "rehearsal", "personalize", "train", "pairs", "films", "views", "material", "runs")
 SHORTEST_S = 0.01
 
 

@@ -25,6 +25,7 @@ JOBS = {
     "TransferSettings": ("pipeline", "transfer"),
     "SwapSettings": ("pipeline", "swap"),
     "ViewSettings": ("pipeline", "view"),
+    "PoseSettings": ("pipeline", "pose"),
     "FitRequest": ("jobs", "fit"),
     "AvatarRequest": ("jobs", "avatar"),
     "PersonalizeRequest": ("jobs", "personalize"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from .avatar.avatar import Avatar
 from .compositing.place import chosen_backdrop
 from .compositing.stream import Stage
-from .config import AVATAR_SUFFIX, Rendering
+from .config import AVATAR_SUFFIX, STILL_GENERATORS, Rendering
 from .geometry.camera import Camera
 from .run import Run
 from .sources import Sources, build_avatar, find_sources, opened, read_sources
@@ -28,8 +29,9 @@ class Cast:
     photos: list[Photo]  # none where an avatar file is given
     bodies: list[BodyParams | None]  # of the photos, where a film shows them
     ready: Avatar | None  # that of an avatar file
-    chosen: Chosen | None  # None: the geometric core alone
-    backdrop: Tensor | None  # [H, W, 3] float32 0..1; None: the photo's own background
+    whose: dict[str, Path]  # SHA-256 of every photo that is drawn from → the file it comes from
+    chosen: Chosen | None = None  # None: the geometric core alone
+    backdrop: Tensor | None = None  # [H, W, 3] float32 0..1; None: the photo's own background
 
     @classmethod
     def of(cls, settings: Rendering, run: Run) -> Cast:
@@ -41,15 +43,18 @@ class Cast:
         else:
             photos, bodies = read_sources(settings.sources, run)
             whose = {p.sha256: p.path for p in photos}
-        chosen = None
-        if settings.generator != "warp" or settings.personalize is not None:
-            from .generator.chosen import chosen_generator
-
-            wanted = settings.generator if settings.personalize is None else "attlwb"
-            chosen = chosen_generator(wanted, settings.weights, whose, run.device)
-        cast = cls(settings, photos, bodies, ready, chosen, None)
+        cast = cls(settings, photos, bodies, ready, whose)
         cast.backdrop = chosen_backdrop(settings, cast.size_px)
-        return cast
+        wanted = settings.generator if settings.personalize is None else "attlwb"
+        return cast if wanted in STILL_GENERATORS else cast.drawn_by(wanted, settings.weights, run)
+
+    def drawn_by(self, generator: str, weights: Path | None, run: Run) -> Cast:
+        """The same person, refined by another of `config.GENERATORS`. Raises as `chosen_generator`."""
+        if generator == "warp":
+            return replace(self, chosen=None)
+        from .generator.chosen import chosen_generator
+
+        return replace(self, chosen=chosen_generator(generator, weights, self.whose, run.device))
 
     @property
     def size_px(self) -> tuple[int, int]:

@@ -15,9 +15,10 @@ from .avatar.avatar import Avatar
 from .body.orbit import arc, check_bullet_frame, turntable
 from .body.retarget import retarget
 from .cast import Cast
-from .compositing.film import Film, write_film
+from .compositing.film import Film, write_film, write_still
+from .compositing.label import side_by_side
 from .compositing.views import arranged
-from .config import SwapSettings, TransferSettings, ViewSettings
+from .config import PoseSettings, SwapSettings, TransferSettings, ViewSettings
 from .driving import follow_driver, frames_of_driver, open_driver, posed_as, shown_frames
 from .media.paths import shown
 from .media.timing import DEFAULT_FPS
@@ -25,6 +26,7 @@ from .media.writer import check_output
 from .run import Run
 from .runtime import warming_up
 from .sources import avatar_of
+from .stills import still_picture, still_scene
 from .types import Frame, Progress, RunReport
 
 
@@ -117,4 +119,18 @@ def view(settings: ViewSettings, progress: Progress | None = None) -> RunReport:
     fps = Fraction(settings.fps).limit_denominator(1001)
     film = Film(settings.output, fps, settings.alpha)
     write_film(film, arranged(motion, run.model, fps), cast.stage(avatar, motion.camera, run), repeat(None), run)
+    return run.finished()
+
+
+def pose(settings: PoseSettings, progress: Progress | None = None) -> RunReport:
+    """Show the person of the photos in the pose of a photo, of a frame, or of landmarks, as a still. Writes and raises as
+    `transfer`."""
+    settings.check_paths()
+    run = Run.of(settings.as_report(), settings.body, settings.device, progress)
+    torch.manual_seed(settings.seed)
+    scene = still_scene(settings, run)
+    picture = still_picture(scene, settings.generator, settings.weights, settings, run)
+    if settings.side_by_side and scene.target.photo is not None:
+        picture = side_by_side([scene.photo, scene.target.photo.rgb, picture], picture.shape[0])
+    write_still(settings.output, picture, run)
     return run.finished()

@@ -10,9 +10,12 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..body.overlay import draw_overlay
 from ..config import MOTION_SUFFIXES
 from ..media.reader import VideoReader
+from ..media.timing import DEFAULT_FPS
 from ..media.writer import VideoWriter
 from .stream import draw
 
@@ -68,6 +71,14 @@ def write_film(film: Film, programme: Programme, stage: Stage, driver: Iterator[
             run.tell("render", done, total)
     report.warnings.extend(writer.warnings)
     report.output, report.frames, report.fps = film.output, total, film.fps
+
+
+def write_still(output: Path, pixels: np.ndarray, run: Run) -> None:
+    """Write one finished picture [H, W, 3 or 4] uint8, as its suffix says. The report gets its size. Raises `BadInput`."""
+    size = (pixels.shape[1], pixels.shape[0])
+    with VideoWriter(output, DEFAULT_FPS, size, alpha=pixels.shape[2] == 4, metadata={"comment": SYNTHETIC_NOTE}) as writer:
+        writer.write(pixels)
+    run.report.output, run.report.frames, run.report.size = output, 1, size
 
 
 def write_overlay(

@@ -12,17 +12,20 @@ from .common import (
     MOTION_SUFFIXES,
     OPAQUE_SUFFIXES,
     OUTPUT_SUFFIXES,
+    STILL_GENERATORS,
     GeneratorName,
     Rendering,
+    StillGeneratorName,
     is_film,
 )
 from .fit import FitRequest
 from .personalize import PERSONAL_STEPS, WEIGHTS_SUFFIX, PersonalizeRequest
+from .pose import POSE_GENERATORS, PoseSettings
 from .swap import SwapSettings
 from .transfer import CAMERA_MODES, CameraMode, TransferSettings
 from .view import ViewSettings
 
-Job = TransferSettings | SwapSettings | ViewSettings | FitRequest | AvatarRequest | PersonalizeRequest
+Job = TransferSettings | SwapSettings | ViewSettings | PoseSettings | FitRequest | AvatarRequest | PersonalizeRequest
 
 __all__ = [
     "ALPHA_SUFFIXES",
@@ -36,6 +39,8 @@ __all__ = [
     "OPAQUE_SUFFIXES",
     "OUTPUT_SUFFIXES",
     "PERSONAL_STEPS",
+    "POSE_GENERATORS",
+    "STILL_GENERATORS",
     "WEIGHTS_SUFFIX",
     "AvatarRequest",
     "CameraMode",
@@ -43,7 +48,9 @@ __all__ = [
     "GeneratorName",
     "Job",
     "PersonalizeRequest",
+    "PoseSettings",
     "Rendering",
+    "StillGeneratorName",
     "SwapSettings",
     "TransferSettings",
     "ViewSettings",

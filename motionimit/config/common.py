@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from ..errors import BadUsage
 from ..values import (
@@ -19,9 +19,11 @@ from ..values import (
 )
 
 GeneratorName = Literal["auto", "warp", "attlwb"]
+StillGeneratorName = Literal["pg2", "pg2-small", "rsa"]
 BackgroundKind = Literal["source", "driving", "color", "file"]
 
 GENERATORS: tuple[str, ...] = get_args(GeneratorName)
+STILL_GENERATORS: tuple[str, ...] = get_args(StillGeneratorName)  # they paint one picture from a photo, without the avatar
 DEFAULT_GENERATOR: GeneratorName = "warp"
 MAX_PHOTOS = 8
 
@@ -61,6 +63,9 @@ def _plain(value: object) -> object:
 class Rendering(Reported):
     """A job that draws the person of `sources`. Subclasses call `Rendering.__post_init__` first."""
 
+    generators: ClassVar[tuple[str, ...]] = GENERATORS
+    output_suffixes: ClassVar[tuple[str, ...]] = OUTPUT_SUFFIXES
+
     sources: tuple[Path, ...]  # 1..8 photos of one person, or one short film of them, or one .avatar
     output: Path
     size_px: int = 512  # long side of the output, 256..1024; the aspect is the photo's
@@ -69,19 +74,19 @@ class Rendering(Reported):
     seed: int = 0
     device: str = "auto"  # 'auto', 'cpu', 'cuda' or 'cuda:N'
     body: Path | None = None
-    generator: GeneratorName = DEFAULT_GENERATOR  # 'auto' takes 'attlwb' where its weights are there
+    generator: GeneratorName | StillGeneratorName = DEFAULT_GENERATOR  # 'auto' takes 'attlwb' where its weights are there
     weights: Path | None = None  # of the generator: the user's own, or personal ones; None takes those that came with the package
     personalize: int | None = None  # fine-tune the generator on the photo for this many steps first
 
     def __post_init__(self) -> None:
         check_sources(self.sources)
         check_size(self.size_px)
-        check_choice("--generator", self.generator, GENERATORS)
+        check_choice("--generator", self.generator, self.generators)
         check_seed(self.seed)
         check_device(self.device)
         if self.background.startswith("#") and parse_color(self.background) is None:
             raise BadUsage(f"--background colours look like #rrggbb, got '{self.background}'.")
-        check_suffix("--output", self.output, OUTPUT_SUFFIXES)
+        check_suffix("--output", self.output, self.output_suffixes)
         self._check_alpha()
         self._check_generator()
 

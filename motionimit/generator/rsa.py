@@ -34,7 +34,8 @@ from .still_maps import FEATURES, discs, limb_features, parsing_shares, region_p
 REGIONS = len(PARSING)
 CARRIED = 7  # premultiplied rgb and alpha, x, y (0..1), x² + y²
 LOOSE = 0.05  # spread of a match, as a share of the picture's side, that halves the trust in it
-LEAST_LIKELY = 0.05  # of each of the three pictures that are blended, before anything is learned
+LEAST_LIKELY = 0.01  # of each of the three pictures that are blended, before anything is learned
+MOST_SAY = 3.0  # how far the network can shift the logarithms of that
 MOST_SHIFT = 0.1  # of the sides: how far a match is adjusted
 _RAW = 6  # synthesised rgb; logits of synthesised, fetched and untouched
 
@@ -173,16 +174,19 @@ class RSAGAN(nn.Module):
     def _blended(self, raw: Tensor, source: StillInput, place: Tensor, style: Tensor, regions: Tensor | None) -> StillResult:
         """softmax over three pictures: synthesised (style's colour + residual), fetched along the correspondence, untouched.
 
-        The poses say beforehand which is likely where: fetched on the person, synthesised where the person was, else untouched.
+        Poses and parsing say beforehand which can be where: fetched on the person, synthesised where the person was, else
+        untouched. The network can shift that, but not leave the person standing at both places.
         """
         width, height = self.size_px
         fetched = sample(source.rgb, grid_from_pixels(place.permute(0, 2, 3, 1), width, height))
         base = F.interpolate(style, scale_factor=8.0, mode="bilinear", align_corners=False)
-        there, left = (1 - region_prior(k, self.size_px, 8)[:, :1] for k in (source.wanted, source.keypoints))
+        there, left = (1 - region_prior(k, self.size_px, 4)[:, :1] for k in (source.wanted, source.keypoints))
+        if self.config.semantics:
+            left = 1 - parsing_shares(source.parsing, 4)[:, :1]
         likely = torch.cat([(1 - there) * left, there, (1 - there) * (1 - left)], 1)
-        prior = F.interpolate(torch.log(likely + LEAST_LIKELY), scale_factor=8.0, mode="bilinear", align_corners=False)
+        prior = F.interpolate(torch.log(likely + LEAST_LIKELY), scale_factor=4.0, mode="bilinear", align_corners=False)
         pictures = torch.stack([within_unit(base + raw[:, :3]), fetched, source.rgb], 1)
-        weights = torch.softmax(raw[:, 3:] + prior, 1)[:, :, None]
+        weights = torch.softmax(prior + MOST_SAY * torch.tanh(raw[:, 3:] / MOST_SAY), 1)[:, :, None]
         return StillResult((weights * pictures).sum(1), warped=fetched, regions=regions)
 
 

@@ -9,14 +9,16 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from ..errors import BadInput
 from ..types import Photo
 from .paths import check_folder_writable, check_input, file_sha256, reason, shown, whole_file
 
+STILL_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")  # of stills that can be written
 MAX_SIDE_PX = 4096  # larger photos are reduced: no stage gains from more, and memory would
 MAX_PIXELS = 300_000_000  # beyond this a photo is refused before it is decoded
 MAX_FRAME_PIXELS = 70_000_000  # the same for a picture of a video: 8K has 33 million
@@ -120,6 +122,23 @@ def png_bytes(pixels: np.ndarray, text: dict[str, str]) -> bytes:
         chunks.add_itxt(key, value) if not value.isascii() else chunks.add_text(key, value)
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=3, pnginfo=chunks)
+    return buffer.getvalue()
+
+
+def still_bytes(pixels: np.ndarray, suffix: str, text: dict[str, str]) -> bytes:
+    """Encode rgb [H, W, 3] or rgba [H, W, 4] uint8 as the suffix says: .png, .jpg, .jpeg (without alpha) or .webp; `text` goes
+    into text chunks or EXIF. Raises ValueError for other suffixes."""
+    if suffix == ".png":
+        return png_bytes(pixels, text)
+    if suffix not in STILL_SUFFIXES:
+        raise ValueError(f"suffix must be one of {', '.join(STILL_SUFFIXES)}, got {suffix!r}")
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = "\n".join(value for key, value in text.items() if key != "Software")
+    exif[ExifTags.Base.Software] = text.get("Software", "")
+    how: dict[str, Any] = {"quality": 95, "exif": exif}
+    kind, how = ("WEBP", how | {"exact": True}) if suffix == ".webp" else ("JPEG", how | {"subsampling": 0})
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, kind, **how)
     return buffer.getvalue()
 
 

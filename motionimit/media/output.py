@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadInput
+from .image import STILL_SUFFIXES
 from .paths import check_folder_writable, shown, temporary_beside, write_error
 
 SOFTWARE = "motionimit"
 DEFAULT_PATTERN = "%06d.png"
-SUPPORTED = ".mp4, .mov, .mkv, .webm, .gif, a folder (or a name such as out/%05d.png) for PNG frames, .png for one frame"
+SUPPORTED = (
+    ".mp4, .mov, .mkv, .webm, .gif, a folder (or a name such as out/%05d.png) for PNG frames, .png, .jpg or .webp for one frame"
+)
 WITH_ALPHA = ".mov, .webm, .gif, a folder or .png"
 
 _SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "webm", ".gif": "gif"}
@@ -36,11 +39,11 @@ def check_output(path: Path | str, alpha: bool = False, inputs: Sequence[Path | 
     """Check, before any work is done, that a result can be written to `path`.
 
     Refuses unknown suffixes, kinds that can't hold alpha, missing or unwritable folders, things that are not files, a folder with
-    anything but frames made by motionimit in it, one of the `inputs`, and a lone `.png` for more than one of `frames`.
+    anything but frames made by motionimit in it, one of the `inputs`, and a lone still for more than one of `frames`.
     Raises `BadInput`.
     """
     target = _target(path)
-    if alpha and target.kind not in _ALPHA_KINDS:
+    if alpha and (target.kind not in _ALPHA_KINDS or target.path.suffix.lower() in (".jpg", ".jpeg")):
         raise BadInput(f"{shown(path)} can't hold transparency; choose {WITH_ALPHA}.")
     if target.kind == "still" and frames is not None and frames > 1:
         raise BadInput(_one_frame_only(path))
@@ -56,7 +59,7 @@ def check_output(path: Path | str, alpha: bool = False, inputs: Sequence[Path | 
 
 
 def one_frame_only(path: Path | str) -> BadInput:
-    """The error for a second frame on its way to a single `.png`."""
+    """The error for a second frame on its way to a single still."""
     return BadInput(_one_frame_only(path))
 
 
@@ -82,7 +85,7 @@ def move_into_place(temporary: Path, target: Target) -> None:
 def _target(path: Path | str) -> Target:
     text, path = os.fspath(path), Path(path)
     try:
-        is_folder = path.is_dir() and path.suffix.lower() not in (*_SUFFIXES, ".png")
+        is_folder = path.is_dir() and path.suffix.lower() not in (*_SUFFIXES, *STILL_SUFFIXES)
         path = path if path.name and "%" in path.name else path.resolve()  # a link is written through
     except (OSError, ValueError, RuntimeError):
         raise BadInput(f"{shown(text)} is not a usable file name; choose another with -o.") from None
@@ -93,7 +96,7 @@ def _target(path: Path | str) -> Target:
         if not _PATTERN.fullmatch(path.name):
             raise BadInput(f"{shown(text)} is not a usable name for numbered frames; write it like out/%05d.png.")
         return Target("folder", path.parent.resolve(), path.name)
-    if suffix == ".png":
+    if suffix in STILL_SUFFIXES:
         return Target("still", path)
     if suffix not in _SUFFIXES:
         raise BadInput(f"The output {shown(text)} has an unknown format {shown(suffix)}; supported are {SUPPORTED}.")

@@ -1,4 +1,4 @@
-"""The kinds of output: a container file, an animated GIF, numbered PNGs, one PNG. Each writes to the temporary path it gets."""
+"""The kinds of output: a container file, an animated GIF, numbered PNGs, one still. Each writes to the temporary path it gets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import av
 import numpy as np
 
 from .audio import AudioTrack, open_audio
-from .image import png_bytes
+from .image import png_bytes, still_bytes
 from .output import SOFTWARE, Target, one_frame_only
 
 _SHORTEST_GIF_DELAY_CS = 2  # players slow anything shorter down to ten
@@ -57,7 +57,7 @@ class Sink(Protocol):
 def open_sink(path: Path, job: Job, warnings: list[str]) -> Sink:
     """The sink for the job's kind, writing to the temporary `path`."""
     if job.target.kind in ("folder", "still"):
-        return PngSink(path, job)
+        return StillSink(path, job)
     return GifSink(path, job) if job.target.kind == "gif" else ContainerSink(path, job, warnings)
 
 
@@ -139,8 +139,8 @@ class GifSink:
             self._output.close()
 
 
-class PngSink:
-    """Numbered PNGs in a folder, or one PNG. Each carries the mark by which a later run knows that it may replace them."""
+class StillSink:
+    """Numbered PNGs in a folder, or one still. Each PNG carries the mark by which a later run knows that it may replace them."""
 
     def __init__(self, path: Path, job: Job) -> None:
         self._path, self._job, self._count = path, job, 0
@@ -154,7 +154,7 @@ class PngSink:
         elif self._count:
             raise one_frame_only(self._job.target.path)
         else:
-            self._path.write_bytes(png_bytes(pixels, self._text))
+            self._path.write_bytes(still_bytes(pixels, self._job.target.path.suffix.lower(), self._text))
         self._count += 1
 
     def finish(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,20 +78,15 @@ def load_methods(specs: Sequence[MethodSpec], device: torch.device, stills: bool
 
 def drawn(method: Method, scene: StillScene, run: Run) -> np.ndarray:
     """The scene's person in the wanted pose [H, W, 3] uint8. Raises `BadInput` for personal weights of somebody else."""
-    if method.kind == "network":
-        from ..generator.still_frame import render_still
-
-        poses = [torch.as_tensor(points) for points in (scene.keypoints, scene.wanted)]
-        made = render_still(method.network, scene.photo, poses[0], poses[1], scene.parsing)
-        return np.asarray(made.coarse if method.coarse else made.rgb)
-    from ..compositing.stream import draw
     from ..generator.chosen import check_bound
+    from ..stills import painted, rendered
 
+    if method.kind == "network":
+        made = painted(scene, method.network)
+        return np.asarray(made.coarse if method.coarse else made.rgb)
     if method.chosen is not None and method.weights is not None:
         check_bound(method.chosen.meta, scene.cast.whose, method.weights)
-    stage = replace(scene.cast, chosen=method.chosen).stage(scene.avatar, scene.motion.camera, run)
-    with closing(draw(stage, scene.model.transforms(scene.motion), iter([None]), run.clock)) as frames:
-        return next(frames)
+    return rendered(scene, replace(scene.cast, chosen=method.chosen), run)
 
 
 def _family(spec: MethodSpec) -> str:

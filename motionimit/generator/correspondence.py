@@ -63,16 +63,21 @@ class StyleInjection(nn.Module):
         self.null = nn.Parameter(torch.zeros(style))  # what is injected if no photo shows any body
         self.block = ModulatedBlock(channels, style)
 
-    def _embed(self, pose: Pose) -> Tensor:
-        """[M, h·w, POSE_CHANNELS], of length 1."""
+    def embedded(self, pose: Pose, of_target: bool) -> Tensor:
+        """[M, POSE_CHANNELS, h, w]: what is compared; photos and target alike."""
         parts = [pose.features, *([] if pose.groups is None else [pose.groups])]
-        return F.normalize(self.pose(torch.cat(parts, 1)).flatten(2).transpose(1, 2), dim=-1)
+        out: Tensor = self.pose(torch.cat(parts, 1))
+        return out
+
+    def _tokens(self, pose: Pose, of_target: bool) -> Tensor:
+        """[M, h·w, POSE_CHANNELS], of length 1."""
+        return F.normalize(self.embedded(pose, of_target).flatten(2).transpose(1, 2), dim=-1)
 
     def prepare(self, features: Tensor, carried: Tensor, pose: Pose, photos: int) -> tuple[Tensor, Tensor, Tensor]:
         """features [B·N, C, h, w] and what travels along [B·N, carried, h, w] (premultiplied rgba first), at 1/8 → keys
         [B, N·P, POSE_CHANNELS], values [B, N·P, style + carried], usable [B, N·P] bool."""
         values = torch.cat([self.style(F.avg_pool2d(features, self.pool)), F.avg_pool2d(carried, self.pool)], 1)
-        tokens = (self._embed(pose), values.flatten(2).transpose(1, 2), pose.near.flatten(1))
+        tokens = (self._tokens(pose, False), values.flatten(2).transpose(1, 2), pose.near.flatten(1))
         keys, values, usable = (t.unflatten(0, (-1, photos)).flatten(1, 2) for t in tokens)
         return keys, values, usable
 
@@ -85,7 +90,7 @@ class StyleInjection(nn.Module):
         bias = torch.zeros(sets, 1, keys.shape[1], device=x.device, dtype=x.dtype)
         bias[:, 0, :-1].masked_fill_(~usable, -1e4)
         bias[:, 0, -1] = -20.0  # below every cosine: only counts where nothing is usable
-        query = self._embed(pose) * self.temperature.exp()
+        query = self._tokens(pose, True) * self.temperature.exp()
         keys, values, bias = (t.expand(len(x), -1, -1) for t in (keys, values, bias))
         style = F.scaled_dot_product_attention(query, keys, values, bias, scale=1.0)
         style = style.transpose(1, 2).unflatten(2, pose.near.shape[2:]) * pose.near

@@ -10,6 +10,7 @@ last, so that no layer runs at full resolution; `Pg2Config(channels=128, fold=1)
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -71,10 +72,10 @@ class UNet(nn.Module):
         widths = [channels * (k + 1) for k in range(levels)]
         self.stem = conv(inputs, widths[0])
         self.down = nn.ModuleList(_Pair(w) for w in widths)
-        self.shrink = nn.ModuleList(conv(a, b, stride=2) for a, b in zip(widths, widths[1:], strict=False))
+        self.shrink = nn.ModuleList(conv(a, b, stride=2) for a, b in pairwise(widths))
         self.up = nn.ModuleList(_Pair(w) for w in widths)
         self.join = nn.ModuleList(conv(2 * w, w, 1) for w in widths)
-        self.grow = nn.ModuleList(conv(b, a, 1) for a, b in zip(widths, widths[1:], strict=False))
+        self.grow = nn.ModuleList(conv(b, a, 1) for a, b in pairwise(widths))
         self.head = conv(widths[0], outputs)
         size = widths[-1] * cells[0] * cells[1]
         self.narrow = nn.Linear(size, bottleneck) if bottleneck else None

@@ -5,9 +5,9 @@ target → contraction → style injection along the correspondence of poses →
 
 Ji Liu, Zhenyu Weng, Yuesheng Zhu, "RSA-GAN" (CAAI Transactions on Intelligence Technology, doi 10.1049/cit2.12255). From the
 abstract: the three modules, which are those of the video generator (`regions.py`, `correspondence.py`). Inferred by us: all
-layers; places along the limbs as what a correspondence compares; that the matched place travels with the style, so that features
-and pixels of the photo can be fetched at 1/4, 1/2 and full size along it (as liquid warping does along the body's surface); and the
-blend of synthesised, fetched and untouched pixels at the end.
+layers; places along the limbs as what a correspondence compares; that the matched place travels with the style, so that
+features and pixels of the photo can be fetched at 1/4, 1/2 and full size along it (as liquid warping does along the body's
+surface); and the blend of synthesised, fetched and untouched pixels at the end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..geometry.grid import grid_from_pixels, sample
 from ..pose.keypoints import KEYPOINTS
 from .attention import LiquidWarpingBlock
 from .blocks import ResidualBlock, conv
-from .correspondence import Pose, StyleInjection
+from .correspondence import POSE_CHANNELS, Pose, StyleInjection
 from .decoder import within_unit
 from .encoder import Contraction, Expansion
 from .regions import SemanticFusion, StyleIntegration
@@ -34,8 +34,9 @@ from .still_maps import FEATURES, discs, limb_features, parsing_shares, region_p
 REGIONS = len(PARSING)
 CARRIED = 7  # premultiplied rgb and alpha, x, y (0..1), x² + y²
 LOOSE = 0.05  # spread of a match, as a share of the picture's side, that halves the trust in it
-LEAST_LIKELY = 0.01  # of each of the three pictures that are blended, before anything is learned
+LEAST_LIKELY = 0.05  # of each of the three pictures that are blended, before anything is learned
 MOST_SAY = 3.0  # how far the network can shift the logarithms of that
+LEAST_STAYING = 1e-4  # what is untouched counts where the person was
 MOST_SHIFT = 0.1  # of the sides: how far a match is adjusted
 _RAW = 6  # synthesised rgb; logits of synthesised, fetched and untouched
 
@@ -77,6 +78,19 @@ RSA_SIZES = {"256": RSA, "128": RsaConfig(width=128, height=128), "128x64": RsaC
 """All layers are convolutions, so weights of one size are a start for another."""
 
 
+class ParsedInjection(StyleInjection):
+    """Style injection whose tokens are compared by their places along the limbs, and by their regions as far as that helps: a
+    photo's are parsed, a target's are what its pose lets expect, so each has its own layer, and both begin at nothing."""
+
+    def __init__(self, channels: int, style: int, semantics: bool) -> None:
+        super().__init__(channels, style, FEATURES, pool=1, carried=CARRIED)
+        self.regions = nn.ModuleList(_silent(conv(REGIONS, POSE_CHANNELS, 1)) for _ in range(2 * semantics))
+
+    def embedded(self, pose: Pose, of_target: bool) -> Tensor:
+        place = super().embedded(Pose(pose.features, None, pose.near), of_target)
+        return place if pose.groups is None else place + self.regions[of_target](pose.groups)
+
+
 class RSAGAN(nn.Module):
     """Pictures are 0..1. Keypoints of photo and target are in px of the photo."""
 
@@ -84,11 +98,11 @@ class RSAGAN(nn.Module):
         super().__init__()
         self.config = config
         c1, c2, c3 = config.channels
-        points, regions = len(KEYPOINTS), REGIONS if config.semantics else 0
+        points = len(KEYPOINTS)
         self.encode = Contraction(3, points, config.channels)
         self.contract = Contraction(3, 2 * points, config.channels)
         self.fusion = SemanticFusion(c2, REGIONS) if config.semantics else None
-        self.injection = StyleInjection(c3, config.style_channels, FEATURES + regions, pool=1, carried=CARRIED)
+        self.injection = ParsedInjection(c3, config.style_channels, config.semantics)
         self.residual = nn.Sequential(*(ResidualBlock(c3) for _ in range(config.residual_blocks)))
         self.integration = StyleIntegration(c3, REGIONS) if config.semantics else None
         self.up2, self.up1 = Expansion(c3, c2), Expansion(c2, c1)
@@ -96,10 +110,12 @@ class RSAGAN(nn.Module):
         self.fetch2 = LiquidWarpingBlock(c2, config.key_channels, 4, "att", 3)
         self.fetch1 = LiquidWarpingBlock(c1, config.key_channels, 2, "att", 1)
         self.head = conv(c1 + 3 * (1 + config.semantics), 4 * _RAW)
-        for layer in (self.shift, self.head):
-            nn.init.zeros_(layer.weight)
-            assert layer.bias is not None
-            nn.init.zeros_(layer.bias)
+        _silent(self.shift)
+        _silent(self.head)
+        if self.fusion is not None and self.integration is not None:  # so that it begins as without semantics
+            _silent(self.fusion.merge)
+            _silent(self.integration.out)
+            _silent(self.integration.feed_forward.out)
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -137,15 +153,15 @@ class RSAGAN(nn.Module):
         return first, second, third
 
     def _semantics(self, source: StillInput, keypoints: Tensor) -> Tensor | None:
-        """The photo's parsing, fused with a pose region by region: with its own pose, which repairs it; with the wanted one, which
-        says what leaves and what comes where."""
+        """The photo's parsing, fused with a pose region by region: with its own pose, which repairs it; with the wanted one,
+        which says what leaves and what comes where."""
         if self.fusion is None:
             return None
         out: Tensor = self.fusion(parsing_shares(source.parsing, 4), region_prior(keypoints, self.size_px, 4))
         return out
 
     def _pose(self, keypoints: Tensor, parsing: Tensor | None) -> Pose:
-        """What a correspondence compares at 1/8: places along the limbs, and regions (of the target: what its pose lets expect)."""
+        """What a correspondence compares at 1/8: places along the limbs, and regions (a target's: what its pose lets expect)."""
         groups = None
         if self.config.semantics:
             groups = region_prior(keypoints, self.size_px, 8) if parsing is None else parsing_shares(parsing, 8)
@@ -174,20 +190,30 @@ class RSAGAN(nn.Module):
     def _blended(self, raw: Tensor, source: StillInput, place: Tensor, style: Tensor, regions: Tensor | None) -> StillResult:
         """softmax over three pictures: synthesised (style's colour + residual), fetched along the correspondence, untouched.
 
-        Poses and parsing say beforehand which can be where: fetched on the person, synthesised where the person was, else
-        untouched. The network can shift that, but not leave the person standing at both places.
+        The wanted pose says beforehand where which is likely: fetched on the person, else untouched. The network can shift that,
+        but nothing stays untouched where the photo shows the person (without a parsing map: where its pose lets expect them).
         """
         width, height = self.size_px
         fetched = sample(source.rgb, grid_from_pixels(place.permute(0, 2, 3, 1), width, height))
         base = F.interpolate(style, scale_factor=8.0, mode="bilinear", align_corners=False)
-        there, left = (1 - region_prior(k, self.size_px, 4)[:, :1] for k in (source.wanted, source.keypoints))
+        there, was = (1 - region_prior(k, self.size_px, 4)[:, :1] for k in (source.wanted, source.keypoints))
         if self.config.semantics:
-            left = 1 - parsing_shares(source.parsing, 4)[:, :1]
-        likely = torch.cat([(1 - there) * left, there, (1 - there) * (1 - left)], 1)
-        prior = F.interpolate(torch.log(likely + LEAST_LIKELY), scale_factor=4.0, mode="bilinear", align_corners=False)
+            was = 1 - parsing_shares(source.parsing, 4)[:, :1]
+        free = 1 - there
+        likely = torch.cat([0.5 * free, 0.5 * free + there, free], 1) + LEAST_LIKELY
+        prior = likely.log() + F.pad((1 - was + LEAST_STAYING).log(), (0, 0, 0, 0, 2, 0))
+        prior = F.interpolate(prior, scale_factor=4.0, mode="bilinear", align_corners=False)
         pictures = torch.stack([within_unit(base + raw[:, :3]), fetched, source.rgb], 1)
         weights = torch.softmax(prior + MOST_SAY * torch.tanh(raw[:, 3:] / MOST_SAY), 1)[:, :, None]
         return StillResult((weights * pictures).sum(1), warped=fetched, regions=regions)
+
+
+def _silent(layer: nn.Conv2d) -> nn.Conv2d:
+    """The layer, giving 0 before it has learned."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 def _opaque(rgb: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ class StillPicture:
 
 
 def window_of(points: Tensor, aspect: float) -> tuple[float, float, float, float]:
-    """The window (left, top, width, height) of width / height = `aspect` round all keypoints [N, 3] that are there, with a margin.
+    """The window (left, top, width, height), `aspect` times as wide as high, round all keypoints [N, 3] that are there.
 
     Raises `BadInput` where fewer than three are.
     """
@@ -54,8 +54,8 @@ def still_input(
     window: tuple[float, float, float, float],
     size_px: tuple[int, int],
 ) -> StillInput:
-    """The window of a photo [H, W, 3] uint8 (held beyond its borders) and of its parsing map [H, W], scaled to `size_px`, with the
-    keypoints [18, 3] in its px. B = 1."""
+    """The window of a photo [H, W, 3] uint8 (held beyond its borders) and of its parsing map [H, W], scaled to `size_px`, with
+    the keypoints [18, 3] in its px. B = 1."""
     left, top, width, height = window
     across, down = size_px[0] / width, size_px[1] / height
     to_net = np.array([[across, 0, -left * across], [0, down, -top * down]])

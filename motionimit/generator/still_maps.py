@@ -27,8 +27,8 @@ FEATURES = 4 * len(LIMBS) + 4  # of `limb_features`
 
 
 def discs(keypoints: Tensor, size_px: tuple[int, int]) -> Tensor:
-    """Keypoints [B, 18, 3] → [B, 18, H, W]: 1 in discs round the keypoints, -1 elsewhere (PG², section 3.1; 4 px of 256). `size_px`
-    is (width, height); a keypoint that isn't there has an empty map."""
+    """Keypoints [B, 18, 3] → [B, 18, H, W]: 1 in discs round the keypoints, -1 elsewhere (PG², section 3.1; 4 px of 256).
+    `size_px` is (width, height); a keypoint that isn't there has an empty map."""
     x, y = _centres(size_px, 1, keypoints.device)
     dx, dy = x - keypoints[..., 0, None, None], y - keypoints[..., 1, None, None]
     inside = (dx**2 + dy**2 <= (DISC_SHARE * size_px[1]) ** 2) & (keypoints[..., 2, None, None] >= LEAST_CONFIDENCE)

@@ -107,7 +107,7 @@ def save_handover(path: Path, parts: dict[str, Weights], metadata: dict[str, Any
 
 
 def load_handover(path: Path) -> tuple[dict[str, Weights], dict[str, Any]]:
-    """Parts of float32 weights and the metadata; a weight file of a network gives the parts 'model' and 'ema'. Raises `BadInput`."""
+    """Parts of float32 weights and the metadata; a network's weight file gives the parts 'model' and 'ema'. Raises `BadInput`."""
     path = check_input(path, "weights file")
     parts: dict[str, Weights] = {}
     try:

@@ -19,6 +19,7 @@ from .checkpoint import write_whole
 from .recipes import RECIPES, Recipe
 from .settings import TrainSettings
 
+
 @dataclass(frozen=True)
 class TrainJob:
     """What to train, on what, where to. `resume`: True demands a checkpoint, False ignores it, None takes it if there."""
@@ -40,7 +41,7 @@ class TrainJob:
         recipe = RECIPES[self.model]
         if self.size is None:
             object.__setattr__(self, "size", next(iter(recipe.sizes)))
-        check_choice("--size", self.size, tuple(recipe.sizes))
+        check_choice("--size", str(self.size), tuple(recipe.sizes))
         check_choice("--ablation", self.ablation, tuple(recipe.ablations))
         if self.start_from is not None and self.resume:
             raise BadUsage("--start-from and --resume exclude each other; name one.")
@@ -61,7 +62,7 @@ class TrainJob:
         """Make `out`, check what is read. Raises `BadInput`."""
         if not check_input(self.data, "data folder", folder_ok=True).is_dir():
             raise BadInput(
-                f"The data {shown(self.data)} is a file; name the folder that 'motionimit train {self.recipe.data_command}' wrote."
+                f"The data {shown(self.data)} is a file; name the folder of 'motionimit train {self.recipe.data_command}'."
             )
         for path, kind in ((self.perceptual, "file of LPIPS weights"), (self.start_from, "weights file")):
             if path is not None:
@@ -99,7 +100,7 @@ def train(job: TrainJob, progress: Progress, note: Callable[[str], None]) -> Any
         trainer.resume(checkpoint)
         note(f"resumed at step {learner.step}")
     if accelerator.is_main_process:
-        described = {"model": job.model, "size": job.size, "ablation": job.ablation, "data": str(job.data)}
+        described: dict[str, Any] = {"model": job.model, "size": job.size, "ablation": job.ablation, "data": str(job.data)}
         described |= {"settings": s.as_dict()}
         write_whole(job.out / "settings.json", json.dumps(described, indent=1).encode())
     return trainer.run()

@@ -61,7 +61,7 @@ def _pg2() -> Parts:
     from ..weights import save_still
     from .still_learner import Pg2Learner
 
-    return Parts(PG2, Pg2Learner.critics, Pg2Learner, _open_stills, save_still)
+    return Parts(PG2, Pg2Learner.new_critics, Pg2Learner, _open_stills, save_still)
 
 
 def _rsa() -> Parts:
@@ -69,7 +69,7 @@ def _rsa() -> Parts:
     from ..weights import save_still
     from .still_learner import RsaLearner
 
-    return Parts(RSAGAN, RsaLearner.critics, RsaLearner, _open_stills, save_still)
+    return Parts(RSAGAN, RsaLearner.new_critics, RsaLearner, _open_stills, save_still)
 
 
 RECIPES = {

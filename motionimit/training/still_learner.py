@@ -25,7 +25,7 @@ class Pg2Learner(Learner):
     """Until step `refine_from` stage I learns alone, then stage II, with stage I as it is (Ma et al. 2017, sections 3.1, 3.2)."""
 
     @staticmethod
-    def critics() -> nn.Module:
+    def new_critics() -> nn.Module:
         """Sees pictures alone. Patches, where the paper has a DCGAN's critic."""
         return PatchDiscriminator(inputs=3)
 
@@ -67,7 +67,7 @@ class RsaLearner(Learner):
     attention read as a parsing of the target."""
 
     @staticmethod
-    def critics() -> nn.Module:
+    def new_critics() -> nn.Module:
         """Sees pictures with the discs of the wanted pose."""
         return PatchDiscriminator(inputs=3 + len(KEYPOINTS))
 

@@ -9,7 +9,7 @@ from generator_maps import body, frame, largest, oval
 from motionimit.errors import ShapeError
 from motionimit.generator.attention import LiquidWarpingBlock
 from motionimit.generator.blocks import ChannelNorm, ConvGRU
-from motionimit.generator.correspondence import StyleInjection, pose_tokens
+from motionimit.generator.correspondence import SURFACE_FEATURES, StyleInjection, pose_tokens
 from motionimit.generator.decoder import RAW, RIM_PX, Canvas, within_unit
 from motionimit.generator.inputs import GROUPS
 from motionimit.generator.regions import SemanticFusion, StyleIntegration, soft_groups
@@ -159,7 +159,7 @@ def test_style_comes_from_the_same_place():
     shares, half = soft_groups(groups), place[:, :, ::2, ::2]
     on_body = (groups[:, None, ::2, ::2] >= 0).float()
     pose = pose_tokens(half, on_body, shares)
-    module = StyleInjection(16, 12, True)
+    module = StyleInjection(16, 12, SURFACE_FEATURES + GROUPS)
     with torch.no_grad():
         module.temperature.fill_(8.0)  # sharp: each token finds itself
         rgba = torch.rand(1, 4, 16, 8)
@@ -175,7 +175,7 @@ def test_style_comes_from_the_same_place():
 
 
 def test_correspondence_without_any_body():
-    module = StyleInjection(16, 12, False)
+    module = StyleInjection(16, 12, SURFACE_FEATURES)
     place, nobody = torch.zeros(1, 4, 32, 32), torch.zeros(1, 1, 32, 32)
     pose = pose_tokens(place, nobody, None)
     with torch.no_grad():

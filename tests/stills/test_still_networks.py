@@ -89,7 +89,7 @@ def test_frontality_and_extent():
     turned = points.clone()
     turned[..., 0] = 64 - turned[..., 0]
     assert torch.allclose(frontality(turned), -frontality(points))
-    assert extent_px(points) == pytest.approx(float((points[0, :, 1].max() - points[0, :, 1].min())))
+    assert extent_px(points) == pytest.approx(float(points[0, :, 1].max() - points[0, :, 1].min()))
     assert torch.isfinite(extent_px(torch.zeros(1, 18, 3))).all()
 
 
@@ -119,7 +119,9 @@ def shaken(model: torch.nn.Module) -> torch.nn.Module:
     return model.eval()
 
 
-@pytest.mark.parametrize("build", [lambda: PG2(TINY_PG2), lambda: RSAGAN(TINY_RSA), lambda: RSAGAN(replace(TINY_RSA, semantics=False))])
+@pytest.mark.parametrize(
+    "build", [lambda: PG2(TINY_PG2), lambda: RSAGAN(TINY_RSA), lambda: RSAGAN(replace(TINY_RSA, semantics=False))]
+)
 def test_a_batch_is_its_examples(build):
     model, batch = shaken(build()), still_batch(2)
     with torch.no_grad():

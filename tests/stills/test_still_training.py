@@ -56,7 +56,7 @@ def trainer(out: Path, kind: str, source: Source | None = None, **changes: Any) 
     torch.manual_seed(settings.seed)
     out.mkdir(exist_ok=True)
     model, learner = (PG2(TINY_PG2), Pg2Learner) if kind == "pg2" else (RSAGAN(TINY_RSA), RsaLearner)
-    learning = learner(model, learner.critics(), settings, make_accelerator("cpu"), LaplacianDistance())
+    learning = learner(model, learner.new_critics(), settings, make_accelerator("cpu"), LaplacianDistance())
     return Trainer(learning, source or Source(), out, save_still)
 
 
@@ -80,7 +80,9 @@ def test_resumes_exactly(tmp_path: Path, kind: str) -> None:
     assert again.learner.step == 1
     again.run()
     a, b = (t.learner.networks for t in (straight, again))
-    differing = [f"{part}.{k}" for part in a for k, v in a[part].state_dict().items() if not torch.equal(v, b[part].state_dict()[k])]
+    differing = [
+        f"{part}.{k}" for part in a for k, v in a[part].state_dict().items() if not torch.equal(v, b[part].state_dict()[k])
+    ]
     assert not differing, f"{len(differing)} tensors differ, first {differing[0]}"
 
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from motionimit.generator.inputs import GROUPS, Batch, SourceMaps, TargetMaps, Truth
+from motionimit.training.clip_learner import ClipLearner
 from motionimit.training.discriminator import Discriminators
 from motionimit.training.engine import make_accelerator
-from motionimit.training.clip_learner import ClipLearner
 from motionimit.training.perceptual import LaplacianDistance
 from motionimit.training.settings import TrainSettings
 from motionimit.training.trainer import Trainer

@@ -29,7 +29,6 @@ from .runtime import warming_up
 from .sources import Sources
 from .targets import Target, find_target, open_target
 from .types import BodyParams
-from .weights import load_still
 
 if TYPE_CHECKING:
     from .generator.pg2 import PG2
@@ -79,6 +78,8 @@ def still_scene(settings: PoseSettings, run: Run) -> StillScene:
     cast = Cast.of(settings, run)
     given = open_target(settings, run.model)
     if settings.by_network:
+        from .weights import load_still
+
         load_still(settings.generator, settings.weights, run.device)  # a file that can't be used is found before any work
     with warming_up(run.device, cast.chosen is not None):
         people = cast.found(run)
@@ -98,6 +99,8 @@ def still_picture(scene: StillScene, generator: str, weights: Path | None, setti
     Those of `STILL_GENERATORS` paint from the first photo alone and keep its background. Raises `BadInput`, `MissingModel`.
     """
     if generator in STILL_GENERATORS:
+        from .weights import load_still
+
         network = load_still(generator, weights, run.device)
         run.report.generator = {"name": generator, "weights": generator if weights is None else str(weights)}
         with run.clock.stage("generator"):

@@ -1,8 +1,8 @@
 """Make the weights of a training run the package's: python weights/ship.py RUN --trained-on TEXT --size SIZE
 
 Writes motionimit/data/FAMILY_SIZE.safetensors (the averaged network in float16; FAMILY is generator, pg2 or rsa, as the run's
-file says) and its hash. For the generator of videos it also copies the run's hand-over file, from which training goes on elsewhere, to
-weights/handover_SIZE.safetensors; networks for stills go on from the shipped file.
+file says) and its hash. For the generator of videos it also copies the run's hand-over file, from which training goes on
+elsewhere, to weights/handover_SIZE.safetensors; networks for stills go on from the shipped file.
 """
 
 from __future__ import annotations

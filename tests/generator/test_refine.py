@@ -183,7 +183,7 @@ CPU = torch.device("cpu")
 
 def test_weights_are_found_or_missed_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chosen_module, "shipped", lambda size: None)
-    monkeypatch.setattr("motionimit.weights.shipped", lambda size: None)
+    monkeypatch.setattr("motionimit.weights.DATA", tmp_path)
     assert chosen_generator("warp", None, {}, CPU) is None
     assert chosen_generator("auto", None, {}, CPU) is None, "without weights 'auto' is the geometric core"
     with pytest.raises(MissingModel, match=r"[Nn]o weights"):

@@ -16,8 +16,6 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -29,10 +27,10 @@ from motionimit.avatar.avatar import Avatar
 from motionimit.body.retarget import retarget
 from motionimit.compositing.place import over
 from motionimit.config import TransferSettings
+from motionimit.evaluation.speed_parts import bandwidths
 from motionimit.flow.transfer import renderers
 from motionimit.generator.model import Generator
 from motionimit.generator.refine import Refiner
-from motionimit.generator.warp import warp_features
 from motionimit.geometry.camera import Camera
 from motionimit.run import Run
 from motionimit.runtime import pick_device
@@ -41,7 +39,6 @@ from motionimit.weights import load_generator, save_generator, shipped
 
 WARM_UP = 3  # frames
 PARTS = ("render", "inputs", "network", "compose")
-LEVELS = ((2, 32), (4, 48), (8, 96))  # stride and channels of the small generator's feature warps
 
 
 def main() -> None:
@@ -149,35 +146,11 @@ def whole(photo: Path, clip: Path, weights: Path, size_px: int, runs: int, devic
 
 
 def bandwidth(device: torch.device) -> None:
-    """Print the feature warp's bytes per second, every array counted once, against those of a copy."""
-    big = torch.empty(2, 1 << 28, device=device)
-    copy = big.numel() * 4 / seconds(partial(big[0].copy_, big[1]), device)  # read and written
-    print(f"copy: {copy / 1e9:.0f} GB/s")
-    for batch, side in ((1, 512), (1, 1024), (32, 1024)):  # the last one doesn't fit into any cache
-        for stride, channels in LEVELS:
-            cells = side // stride
-            features = torch.rand(batch, 1, cells, cells, channels, device=device)
-            y, x = torch.meshgrid(torch.arange(side, device=device), torch.arange(side, device=device), indexing="ij")
-            turned = torch.stack((x + 0.1 * y, y - 0.1 * x)).float().clamp(0, side)  # neighbours stay neighbours, as on a body
-            flow, seen = turned.expand(batch, 1, 2, side, side).contiguous(), torch.ones(batch, 1, 1, side, side, device=device)
-            taken = seconds(partial(warp_features, features, flow, seen, stride, fused=True), device)
-            moved = 4 * (2 * features.numel() + flow.numel() + seen.numel() + batch * cells**2)
-            share = 100 * moved / taken / copy
-            shown = f"batch {batch}, {side} px, stride {stride}, {channels} channels"
-            print(f"feature warp, {shown}: {1e6 * taken:.0f} us, {moved / taken / 1e9:.0f} GB/s, {share:.0f} % of copy")
-
-
-def seconds(work: Callable[[], object], device: torch.device, repeat: int = 20) -> float:
-    """Median seconds of a call by CUDA events, after a warm-up."""
-    times = []
-    for _ in range(repeat + 3):
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record(torch.cuda.current_stream(device))
-        work()
-        end.record(torch.cuda.current_stream(device))
-        end.synchronize()
-        times.append(begin.elapsed_time(end) / 1000)
-    return median(times[3:])
+    """Print the feature warp's bytes per second against those of a copy."""
+    copy, warps = bandwidths(device)
+    print(f"copy: {copy:.0f} GB/s")
+    for w in warps:
+        print(f"feature warp, {w['what']}: {w['us']:.0f} us, {w['gb_s']:.0f} GB/s, {w['share_pct']:.0f} % of copy")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,14 +22,12 @@ from motionimit.config.evaluate import (
 )
 from motionimit.errors import BadUsage
 
-from .options import PATH, machine_options, quiet_options, seed_option
+from .options import PATH, F, machine_options, quiet_options, seed_option, together
 from .progress import progress_display
 
 if TYPE_CHECKING:
     from motionimit.evaluation.runs import RunData
     from motionimit.types import Progress
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.group("evaluate")
@@ -52,7 +50,7 @@ def command() -> None:
 def run_options(known: tuple[str, ...], size: int, what: str, side: str = "Long side") -> Callable[[F], F]:
     """What all evaluations share: where it goes, which methods, measures' weights, and whether it goes on."""
     method = f"{', '.join(known)}, or NAME=FILE.safetensors for other weights; may be repeated.  [default: warp]"
-    options = (
+    return together(
         click.option("-o", "--output", type=PATH, required=True, metavar="RUN", help="Folder for figures, pictures and report."),
         click.option("--method", "methods", multiple=True, metavar="NAME[=FILE]", help=method),
         click.option(
@@ -75,13 +73,6 @@ def run_options(known: tuple[str, ...], size: int, what: str, side: str = "Long 
         quiet_options,
     )
 
-    def add(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
-
 
 missing_option = click.option(
     "--missing",
@@ -90,6 +81,21 @@ missing_option = click.option(
     show_default=True,
     help="Where files of the data are missing: name them and stop, or leave out what needs them.",
 )
+
+
+def film_options(what: str) -> Callable[[F], F]:
+    """What self- and cross-imitation share; `what` --max-frames cuts."""
+    return together(
+        click.option(
+            "--dataset", type=click.Choice(FILM_DATASETS), default="clips", show_default=True, help="What the paths are."
+        ),
+        click.option(
+            "--sources", type=int, default=1, show_default=True, metavar="K", help="Of iper: source frames, 1, 2, 3, 4 or 8."
+        ),
+        click.option("--frames", type=int, default=40, show_default=True, metavar="N", help="Frames compared, evenly spread."),
+        click.option("--max-frames", type=int, metavar="N", help=f"Use only the first N frames of each {what}."),
+        missing_option,
+    )
 
 
 @command.command("stills")
@@ -122,11 +128,7 @@ def stills(methods: tuple[str, ...], baseline: str, quiet: bool, **options: Any)
 @command.command("self")
 @click.argument("data", nargs=-1, required=True, type=PATH, metavar="CLIP...|FOLDER")
 @run_options(FILM_METHODS, 512, "clips", "Height")
-@click.option("--dataset", type=click.Choice(FILM_DATASETS), default="clips", show_default=True, help="What the paths are.")
-@click.option("--sources", type=int, default=1, show_default=True, metavar="K", help="Of iper: source frames, 1, 2, 3, 4 or 8.")
-@click.option("--frames", type=int, default=40, show_default=True, metavar="N", help="Frames compared, evenly spread.")
-@click.option("--max-frames", type=int, metavar="N", help="Use only the first N frames of each clip.")
-@missing_option
+@film_options("clip")
 def self_command(methods: tuple[str, ...], baseline: str, quiet: bool, **options: Any) -> None:
     """Self-imitation: frame 0 of each clip is the photo, the clip drives it, and the clip's frames are the truth.
 
@@ -142,11 +144,7 @@ def self_command(methods: tuple[str, ...], baseline: str, quiet: bool, **options
 @command.command("cross")
 @click.argument("data", nargs=-1, required=True, type=PATH, metavar="SOURCE... DRIVER")
 @run_options(FILM_METHODS, 512, "films", "Height")
-@click.option("--dataset", type=click.Choice(FILM_DATASETS), default="clips", show_default=True, help="What the paths are.")
-@click.option("--sources", type=int, default=1, show_default=True, metavar="K", help="Of iper: source frames, 1, 2, 3, 4 or 8.")
-@click.option("--frames", type=int, default=40, show_default=True, metavar="N", help="Frames compared, evenly spread.")
-@click.option("--max-frames", type=int, metavar="N", help="Use only the first N frames of each driver.")
-@missing_option
+@film_options("driver")
 def cross(methods: tuple[str, ...], baseline: str, quiet: bool, **options: Any) -> None:
     """Cross-imitation: the person of the photos moves as somebody else does. There is no truth; what is measured is how closely
     the motion is followed, how steady the result is, and whether the face stays.

@@ -15,6 +15,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
 
 
+def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    """One decorator for several; --help lists their options in this order."""
+
+    def add(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
 def span_options(function: F) -> F:
     """--start, --duration, --max-frames: which part of the driver."""
     function = click.option("--max-frames", type=int, metavar="N", help="Stop after N frames.")(function)

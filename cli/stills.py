@@ -6,23 +6,16 @@ from pathlib import Path
 
 import click
 
-from .options import PATH, quiet_options, seed_option
+from .people_drawn import assets_options, crew_options, say
 from .progress import progress_display
 
 
 @click.command("stills")
-@click.option("--assets", type=PATH, required=True, metavar="FOLDER", help="MakeHuman-style assets with a manifest.csv.")
-@click.option("--out", "-o", type=PATH, required=True, metavar="FOLDER", help="One file per person goes here.")
-@click.option("--people", type=int, default=100, show_default=True, help="How many people.")
-@click.option("--first", type=int, default=0, show_default=True, help="Number of the first: others are other people.")
+@assets_options
 @click.option("--views", type=int, help="Poses per person.  [default: 6; with --pictures 2]")
 @click.option("--side", type=int, metavar="PX", help="Side of the square pictures.  [default: 320; with --pictures 512]")
 @click.option("--pictures", is_flag=True, help="Write pairs of PNG pictures with masks, to evaluate on.")
-@click.option("--motions", type=PATH, multiple=True, metavar="PATH", help="Motions (.npz, .bvh, or a folder); may be repeated.")
-@click.option("--cc0-only", is_flag=True, help="Leave assets under CC-BY out.")
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes; each takes 1 to 2 GB.")
-@seed_option
-@quiet_options
+@crew_options("1 to 2 GB")
 def command(
     quiet: bool, motions: tuple[Path, ...], views: int | None, side: int | None, pictures: bool, **options: object
 ) -> int:
@@ -47,6 +40,5 @@ def command(
     with progress_display(quiet) as progress:
         report = synthesize_stills(settings, progress)
     if not quiet:
-        pace = f", {report.seconds / max(report.made + report.skipped, 1):.1f} s each" if report.made else ""
-        click.echo(f"{report.made} people made{pace}, {report.skipped} unusable, {report.there} there already; in {settings.out}")
+        say(report, settings.out)
     return 0

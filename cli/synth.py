@@ -6,22 +6,15 @@ from pathlib import Path
 
 import click
 
-from .options import PATH, quiet_options, seed_option
+from .people_drawn import assets_options, crew_options, say
 from .progress import progress_display
 
 
 @click.command("synth")
-@click.option("--assets", type=PATH, required=True, metavar="FOLDER", help="MakeHuman-style assets with a manifest.csv.")
-@click.option("--out", "-o", type=PATH, required=True, metavar="FOLDER", help="One file per person goes here.")
-@click.option("--people", type=int, default=100, show_default=True, help="How many people.")
-@click.option("--first", type=int, default=0, show_default=True, help="Number of the first: others are other people.")
+@assets_options
 @click.option("--sequences", type=int, default=4, show_default=True, help="Target sequences per person, two frames each.")
 @click.option("--photos", type=int, help="Photos per person.  [default: 1, 2 or 4 by chance]")
-@click.option("--motions", type=PATH, multiple=True, metavar="PATH", help="Motions (.npz, .bvh, or a folder); may be repeated.")
-@click.option("--cc0-only", is_flag=True, help="Leave assets under CC-BY out.")
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes; each takes 2 to 4 GB.")
-@seed_option
-@quiet_options
+@crew_options("2 to 4 GB")
 def command(quiet: bool, motions: tuple[Path, ...], **options: object) -> int:
     """Draw clothed synthetic people with the truth of their bodies, and what the product would know of them.
 
@@ -42,6 +35,5 @@ def command(quiet: bool, motions: tuple[Path, ...], **options: object) -> int:
     with progress_display(quiet) as progress:
         report = synthesize(settings, progress)
     if not quiet:
-        pace = f", {report.seconds / max(report.made + report.skipped, 1):.1f} s each" if report.made else ""
-        click.echo(f"{report.made} people made{pace}, {report.skipped} unusable, {report.there} there already; in {settings.out}")
+        say(report, settings.out)
     return 0

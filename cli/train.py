@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from .options import PATH, quiet_options, seed_option
+from .options import PATH, F, quiet_options, seed_option, together
 from .progress import progress_display
 from .real import command as real
 from .session import INTERRUPTED
 from .stills import command as stills
 from .synth import command as synth
 
-F = TypeVar("F", bound=Callable[..., Any])
 _OWN = ("data", "out", "size", "ablation", "perceptual", "start_from", "resume", "device", "threads")
 
 
@@ -46,41 +44,29 @@ def command() -> None:
     """
 
 
-def training_options(function: F) -> F:
-    """What all networks' trainings take."""
-    options = (
-        click.option("--data", type=PATH, required=True, metavar="FOLDER", help="Training pairs."),
-        click.option("--out", type=PATH, required=True, metavar="FOLDER", help="Checkpoint, log, sheets and weights go here."),
-        click.option(
-            "--steps", type=int, default=20_000, show_default=True, help="Steps in all; the learning rate falls until the last."
-        ),
-        click.option("--minutes", type=float, metavar="M", help="Stop with a checkpoint after M minutes."),
-        click.option("--batch", type=int, default=4, show_default=True, help="Examples per step and process."),
-        click.option("--lr", type=float, default=5e-4, show_default=True, help="Learning rate after the warm-up."),
-        click.option(
-            "--weight", multiple=True, metavar="NAME=X", help="Weigh one term of the loss differently; may be repeated."
-        ),
-        click.option(
-            "--adversarial-from", type=int, default=2000, show_default=True, help="Step at which the discriminators join."
-        ),
-        seed_option,
-        click.option(
-            "--resume/--fresh", default=None, help="Demand or ignore the checkpoint in --out.  [default: use it if there]"
-        ),
-        click.option("--start-from", type=PATH, metavar="FILE", help="Begin with the weights of a hand-over or weight file."),
-        click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda or cuda:N."),
-        click.option("--precision", type=click.Choice(["auto", "no", "fp16", "bf16"]), default="auto", show_default=True),
-        click.option("--threads", type=int, metavar="N", help="Threads of torch on the CPU.  [default: all cores]"),
-        click.option("--log-every", type=int, default=20, show_default=True, metavar="N", help="Steps between lines of the log."),
-        click.option("--sheet-every", type=int, default=500, show_default=True, metavar="N", help="Steps between sheets."),
-        click.option(
-            "--checkpoint-every", type=int, default=250, show_default=True, metavar="N", help="Steps between checkpoints."
-        ),
-        quiet_options,
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+training_options = together(
+    click.option("--data", type=PATH, required=True, metavar="FOLDER", help="Training pairs."),
+    click.option("--out", type=PATH, required=True, metavar="FOLDER", help="Checkpoint, log, sheets and weights go here."),
+    click.option(
+        "--steps", type=int, default=20_000, show_default=True, help="Steps in all; the learning rate falls until the last."
+    ),
+    click.option("--minutes", type=float, metavar="M", help="Stop with a checkpoint after M minutes."),
+    click.option("--batch", type=int, default=4, show_default=True, help="Examples per step and process."),
+    click.option("--lr", type=float, default=5e-4, show_default=True, help="Learning rate after the warm-up."),
+    click.option("--weight", multiple=True, metavar="NAME=X", help="Weigh one term of the loss differently; may be repeated."),
+    click.option("--adversarial-from", type=int, default=2000, show_default=True, help="Step at which the discriminators join."),
+    seed_option,
+    click.option("--resume/--fresh", default=None, help="Demand or ignore the checkpoint in --out.  [default: use it if there]"),
+    click.option("--start-from", type=PATH, metavar="FILE", help="Begin with the weights of a hand-over or weight file."),
+    click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda or cuda:N."),
+    click.option("--precision", type=click.Choice(["auto", "no", "fp16", "bf16"]), default="auto", show_default=True),
+    click.option("--threads", type=int, metavar="N", help="Threads of torch on the CPU.  [default: all cores]"),
+    click.option("--log-every", type=int, default=20, show_default=True, metavar="N", help="Steps between lines of the log."),
+    click.option("--sheet-every", type=int, default=500, show_default=True, metavar="N", help="Steps between sheets."),
+    click.option("--checkpoint-every", type=int, default=250, show_default=True, metavar="N", help="Steps between checkpoints."),
+    quiet_options,
+)
+"""What all networks' trainings take."""
 
 
 def perceptual_option(function: F) -> F:

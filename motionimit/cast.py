@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,17 +44,13 @@ class Cast:
             photos, bodies = read_sources(settings.sources, run)
             whose = {p.sha256: p.path for p in photos}
         cast = cls(settings, photos, bodies, ready, whose)
-        cast.backdrop = chosen_backdrop(settings, cast.size_px)
         wanted = settings.generator if settings.personalize is None else "attlwb"
-        return cast if wanted in STILL_GENERATORS else cast.drawn_by(wanted, settings.weights, run)
+        if wanted not in ("warp", *STILL_GENERATORS):
+            from .generator.chosen import chosen_generator
 
-    def drawn_by(self, generator: str, weights: Path | None, run: Run) -> Cast:
-        """The same person, refined by another of `config.GENERATORS`. Raises as `chosen_generator`."""
-        if generator == "warp":
-            return replace(self, chosen=None)
-        from .generator.chosen import chosen_generator
-
-        return replace(self, chosen=chosen_generator(generator, weights, self.whose, run.device))
+            cast.chosen = chosen_generator(wanted, settings.weights, whose, run.device)
+        cast.backdrop = chosen_backdrop(settings, cast.size_px)
+        return cast
 
     @property
     def size_px(self) -> tuple[int, int]:

@@ -129,7 +129,7 @@ def pose(settings: PoseSettings, progress: Progress | None = None) -> RunReport:
     run = Run.of(settings.as_report(), settings.body, settings.device, progress)
     torch.manual_seed(settings.seed)
     scene = still_scene(settings, run)
-    picture = still_picture(scene, settings.generator, settings.weights, settings, run)
+    picture = still_picture(scene, settings, run)
     if settings.side_by_side and scene.target.photo is not None:
         picture = side_by_side([scene.photo, scene.target.photo.rgb, picture], picture.shape[0])
     write_still(settings.output, picture, run)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +21,7 @@ from .body.retarget import retarget
 from .cast import Cast
 from .compositing.place import cover
 from .compositing.stream import draw
-from .config import STILL_GENERATORS, CameraMode, PoseSettings
+from .config import CameraMode, PoseSettings
 from .pose.matting import refine_matte
 from .run import Run
 from .runtime import warming_up
@@ -49,6 +48,7 @@ class StillScene:
     keypoints: Tensor  # [18, 3] of the first photo: x, y in px of `photo`, confidence
     wanted: Tensor  # [18, 3] of the wanted pose, in the same px
     model: BodyModel
+    network: PG2 | RSAGAN | None  # that of the settings, where one for stills is to paint
 
     @property
     def photo(self) -> np.ndarray:
@@ -77,10 +77,11 @@ def still_scene(settings: PoseSettings, run: Run) -> StillScene:
     or `MissingModel`."""
     cast = Cast.of(settings, run)
     given = open_target(settings, run.model)
+    network = None
     if settings.by_network:
         from .weights import load_still
 
-        load_still(settings.generator, settings.weights, run.device)  # a file that can't be used is found before any work
+        network = load_still(settings.generator, settings.weights, run.device)
     with warming_up(run.device, cast.chosen is not None):
         people = cast.found(run)
         target = find_target(given, settings, run)
@@ -90,22 +91,19 @@ def still_scene(settings: PoseSettings, run: Run) -> StillScene:
         motion = posed_as(target, avatar.params, run.model, settings.camera)
     keypoints = _keypoints_of_photo(people, avatar, run.model)
     wanted = _wanted_keypoints(target, motion, run.model, settings.camera)
-    return StillScene(cast, avatar, target, motion, keypoints, wanted, run.model)
+    return StillScene(cast, avatar, target, motion, keypoints, wanted, run.model, network)
 
 
-def still_picture(scene: StillScene, generator: str, weights: Path | None, settings: PoseSettings, run: Run) -> np.ndarray:
-    """The scene's person in the wanted pose [H, W, 3 or, with `settings.alpha`, 4] uint8, by a generator of `POSE_GENERATORS`.
+def still_picture(scene: StillScene, settings: PoseSettings, run: Run) -> np.ndarray:
+    """The scene's person in the wanted pose [H, W, 3 or, with `settings.alpha`, 4] uint8, by the generator of the settings.
 
-    Those of `STILL_GENERATORS` paint from the first photo alone and keep its background. Raises `BadInput`, `MissingModel`.
+    Those of `STILL_GENERATORS` paint from the first photo alone and keep its background. Raises `BadInput`.
     """
-    if generator in STILL_GENERATORS:
-        from .weights import load_still
-
-        network = load_still(generator, weights, run.device)
-        run.report.generator = {"name": generator, "weights": generator if weights is None else str(weights)}
+    if scene.network is not None:
+        run.report.generator = {"name": settings.generator, "weights": str(settings.weights or settings.generator)}
         with run.clock.stage("generator"):
-            return painted(scene, network).rgb
-    cast = scene.cast.drawn_by(generator, weights, run)
+            return painted(scene, scene.network).rgb
+    cast = scene.cast
     if settings.background_kind == "driving":
         cast.backdrop = scene.target_scene
     return rendered(scene, cast, run)

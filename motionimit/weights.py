@@ -65,10 +65,10 @@ def load_generator(
 def load_still(name: str, path: Path | str | None = None, device: torch.device | str = "cpu") -> PG2 | RSAGAN:
     """A network for stills by its name in `STILL_NAMES`, with the shipped weights or those of a file. Raises as `load_generator`,
     and `BadInput` for a file of another network than the one named."""
-    families, sha256 = {family: STILLS[family] for family in (name.partition("-")[0],)}, None
+    family, sha256 = STILLS[name.partition("-")[0]], None
     if path is None:
-        path, sha256 = _shipped_with_hash(STILL_NAMES[name], families[name.partition("-")[0]].title, None)
-    return load_weights(Path(path), families, sha256).to(device)  # type: ignore[no-any-return]
+        path, sha256 = _shipped_with_hash(STILL_NAMES[name], family.title, None)
+    return load_weights(Path(path), {family.name: family}, sha256).to(device)  # type: ignore[no-any-return]
 
 
 def still_file(name: str) -> Path | None:

@@ -23,9 +23,9 @@ PER_REGION = 4  # channels of each region's feature
 LEAST_SHARE = 1e-3  # of a region's area: how a photo that doesn't show it counts
 
 
-def soft_groups(labels: Tensor, groups_count: int = GROUPS) -> Tensor:
-    """Group labels [M, H, W] (-1 = none) → their shares [M, G, H/4, W/4], from every second row and column."""
-    groups = torch.arange(groups_count, device=labels.device).view(1, -1, 1, 1)
+def soft_groups(labels: Tensor) -> Tensor:
+    """Group labels [M, H, W] (-1 = none) → their shares [M, GROUPS, H/4, W/4], from every second row and column."""
+    groups = torch.arange(GROUPS, device=labels.device).view(1, -1, 1, 1)
     return F.avg_pool2d((labels[:, None, ::2, ::2] == groups).float(), 2)
 
 

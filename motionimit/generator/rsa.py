@@ -125,17 +125,20 @@ class RSAGAN(nn.Module):
     def forward(self, source: StillInput) -> StillResult:
         """Raises `ShapeError` for another size than the configured one."""
         check_shape("rgb", source.rgb, ("B", 3, self.config.height, self.config.width))
-        first, second, third = self._photo(source)
-        pose_maps = torch.cat([discs(source.wanted, self.size_px), discs(source.keypoints, self.size_px)], 1)
-        semantics = self._semantics(source, source.wanted)
-        a, b, x = self.contract(source.rgb, F.max_pool2d(pose_maps, 2), semantics)
-        keys = self.injection.prepare(third, self._carried(source.rgb), self._pose(source.keypoints, source.parsing), 1)
-        x, carried = self.injection(x, self._pose(source.wanted, None), *keys)
+        parsing = parsing_shares(source.parsing, 4) if self.config.semantics else None
+        own, wanted = (region_prior(k, self.size_px, 4) for k in (source.keypoints, source.wanted))
+        own_discs, wanted_discs = (F.max_pool2d(discs(k, self.size_px), 2) for k in (source.keypoints, source.wanted))
+        first, second, third = self.encode(source.rgb, own_discs, self._semantics(parsing, own))
+        both_discs = torch.cat([wanted_discs, own_discs], 1)
+        a, b, x = self.contract(source.rgb, both_discs, self._semantics(parsing, wanted))
+        shares = parsing_shares(source.parsing, 8)
+        given = self._carried(source.rgb)
+        keys = self.injection.prepare(third, given, self._pose(source.keypoints, shares), 1)
+        x, carried = self.injection(x, self._pose(source.wanted, region_prior(source.wanted, self.size_px, 8)), *keys)
         colours, regions = [carried[:, :3]], None
         x = self.residual(x)
         if self.integration is not None:
-            shares = parsing_shares(source.parsing, 8)
-            styles = self.integration.prepare(third, F.avg_pool2d(_opaque(source.rgb), 8), shares, 1)
+            styles = self.integration.prepare(third, given[:, :4], shares, 1)
             x, colour, regions = self.integration(x, *styles)
             colours.append(colour[:, :3])
         x = self.up2(x, b)
@@ -144,28 +147,21 @@ class RSAGAN(nn.Module):
         x = F.relu(self.fetch1(self.up1(x, a), self.fetch1.prepare(first, 1), place, trust))
         near = [F.interpolate(c, scale_factor=4.0, mode="bilinear", align_corners=False) for c in colours]
         raw = F.pixel_shuffle(self.head(torch.cat([x, *near], 1)), 2)
-        return self._blended(raw, source, place[:, 0], carried[:, :3], regions)
+        was = own if parsing is None else parsing
+        return self._blended(raw, source.rgb, place[:, 0], carried[:, :3], wanted[:, :1], was[:, :1], regions)
 
-    def _photo(self, source: StillInput) -> tuple[Tensor, Tensor, Tensor]:
-        """The photo's features at 1/2, 1/4, 1/8."""
-        maps = F.max_pool2d(discs(source.keypoints, self.size_px), 2)
-        first, second, third = self.encode(source.rgb, maps, self._semantics(source, source.keypoints))
-        return first, second, third
-
-    def _semantics(self, source: StillInput, keypoints: Tensor) -> Tensor | None:
+    def _semantics(self, parsing: Tensor | None, prior: Tensor) -> Tensor | None:
         """The photo's parsing, fused with a pose region by region: with its own pose, which repairs it; with the wanted one,
         which says what leaves and what comes where."""
-        if self.fusion is None:
+        if self.fusion is None or parsing is None:
             return None
-        out: Tensor = self.fusion(parsing_shares(source.parsing, 4), region_prior(keypoints, self.size_px, 4))
+        out: Tensor = self.fusion(parsing, prior)
         return out
 
-    def _pose(self, keypoints: Tensor, parsing: Tensor | None) -> Pose:
+    def _pose(self, keypoints: Tensor, regions: Tensor) -> Pose:
         """What a correspondence compares at 1/8: places along the limbs, and regions (a target's: what its pose lets expect)."""
-        groups = None
-        if self.config.semantics:
-            groups = region_prior(keypoints, self.size_px, 8) if parsing is None else parsing_shares(parsing, 8)
         features = limb_features(keypoints, self.size_px, 8)
+        groups = regions if self.config.semantics else None
         return Pose(features, groups, torch.ones_like(features[:, :1], dtype=torch.bool))
 
     def _carried(self, rgb: Tensor) -> Tensor:
@@ -187,23 +183,22 @@ class RSAGAN(nn.Module):
         shift = F.interpolate(torch.tanh(self.shift(features)), scale_factor=4.0, mode="bilinear", align_corners=False)
         return (both[:, :2] + MOST_SHIFT * side * shift)[:, None], both[:, None, 2:]
 
-    def _blended(self, raw: Tensor, source: StillInput, place: Tensor, style: Tensor, regions: Tensor | None) -> StillResult:
+    def _blended(
+        self, raw: Tensor, rgb: Tensor, place: Tensor, style: Tensor, free: Tensor, wall: Tensor, regions: Tensor | None
+    ) -> StillResult:
         """softmax over three pictures: synthesised (style's colour + residual), fetched along the correspondence, untouched.
 
         The wanted pose says beforehand where which is likely: fetched on the person, else untouched. The network can shift that,
         but nothing stays untouched where the photo shows the person (without a parsing map: where its pose lets expect them).
+        `free` and `wall` [B, 1, H/4, W/4]: how much the wanted pose and the photo leave to the background.
         """
         width, height = self.size_px
-        fetched = sample(source.rgb, grid_from_pixels(place.permute(0, 2, 3, 1), width, height))
+        fetched = sample(rgb, grid_from_pixels(place.permute(0, 2, 3, 1), width, height))
         base = F.interpolate(style, scale_factor=8.0, mode="bilinear", align_corners=False)
-        there, was = (1 - region_prior(k, self.size_px, 4)[:, :1] for k in (source.wanted, source.keypoints))
-        if self.config.semantics:
-            was = 1 - parsing_shares(source.parsing, 4)[:, :1]
-        free = 1 - there
-        likely = torch.cat([0.5 * free, 0.5 * free + there, free], 1) + LEAST_LIKELY
-        prior = likely.log() + F.pad((1 - was + LEAST_STAYING).log(), (0, 0, 0, 0, 2, 0))
+        likely = torch.cat([0.5 * free, 1 - 0.5 * free, free], 1) + LEAST_LIKELY
+        prior = likely.log() + F.pad((wall + LEAST_STAYING).log(), (0, 0, 0, 0, 2, 0))
         prior = F.interpolate(prior, scale_factor=4.0, mode="bilinear", align_corners=False)
-        pictures = torch.stack([within_unit(base + raw[:, :3]), fetched, source.rgb], 1)
+        pictures = torch.stack([within_unit(base + raw[:, :3]), fetched, rgb], 1)
         weights = torch.softmax(prior + MOST_SAY * torch.tanh(raw[:, 3:] / MOST_SAY), 1)[:, :, None]
         return StillResult((weights * pictures).sum(1), warped=fetched, regions=regions)
 

@@ -27,7 +27,8 @@ def with_hair(body: PosedBody, grid: ReliefGrid, alpha: np.ndarray) -> ReliefGri
     """The grid of a head whose hair keeps its size when the head turns. alpha [h, w] of the layer.
 
     Above the chin the half thickness at distance d inside the outline is sqrt(d (2 R - d)), a ball where the outline is a circle
-    of radius R; the face keeps the body's own relief, and hair is nowhere thinner than the bare head.
+    of radius R; the face keeps the body's own relief, and hair is no thinner than the bare head, but for the outline's last two
+    cells: both sides meet there, or they would stand up as two sheets, horns in profile.
     """
     face = np.flatnonzero((body.region == Region.FACE).any(1))
     inside = _inside(alpha)
@@ -40,8 +41,11 @@ def with_hair(body: PosedBody, grid: ReliefGrid, alpha: np.ndarray) -> ReliefGri
     middle = cv2.GaussianBlur(((grid.near + grid.far) / 2).astype(np.float32), (0, 0), 4.0)
     thick = np.sqrt(np.maximum(d * (2 * radius - d), 0)) * middle / body.camera.focal_px * above
     near, far = (side + (middle - side) * grid.closing for side in (grid.near, grid.far))
-    near = np.where(body.region[row, column] == Region.FACE, near, np.minimum(near, middle - thick))
-    return replace(grid, near=near, far=np.maximum(far, middle + thick), closing=np.zeros_like(grid.closing))
+    near_hair, far_hair = np.minimum(near, middle - thick), np.maximum(far, middle + thick)
+    open_ = 1 - above * (1 - np.clip(d / float(grid.uv[0, 1, 0] - grid.uv[0, 0, 0]) - 1, 0, 1))
+    near_hair, far_hair = (middle + (side - middle) * open_ for side in (near_hair, far_hair))
+    near = np.where(body.region[row, column] == Region.FACE, near, near_hair)
+    return replace(grid, near=near, far=far_hair, closing=np.zeros_like(grid.closing))
 
 
 def _inside(alpha: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from avatar_material import HAIR, SKIN, STANDING_DEG, big_hair, body_of, close_to, paint, photograph, posed, standing
@@ -106,12 +107,28 @@ def test_hair_makes_the_relief_deeper_and_never_thinner(person):
     hairy = with_hair(body, grid, alpha)
     (near, far), (front, back) = closed(grid), closed(hairy)
     row, column = (np.minimum(grid.uv[..., k].astype(int), alpha.shape[1 - k] - 1) for k in (1, 0))
-    gain = ((back - front) - (far - near))[alpha[row, column] > 0.5]
-    assert gain.min() > -1e-5, f"{(gain < -1e-5).sum()} vertices come up to {-1000 * gain.min():.1f} mm thinner"
+    gain = (back - front) - (far - near)
+    depth = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 5)[row, column]
+    inner = gain[depth >= 2 * CELL_PX]
+    assert inner.min() > -1e-5, f"{(inner < -1e-5).sum()} vertices come up to {-1000 * inner.min():.1f} mm thinner"
     assert gain.max() > 0.02, f"no vertex comes more than {1000 * gain.max():.1f} mm deeper"
     face = body.region[row, column] == Region.FACE
     moved = np.abs(front - near)[face].max()
     assert moved < 1e-6, f"the face moves by {1000 * moved:.1f} mm"
+
+
+@pytest.mark.parametrize("person", [standing, big_hair])
+def test_both_sides_meet_at_the_outline_of_the_crown(person):
+    """Else the last cells of both stand up as two sheets, which are horns in profile."""
+    photo = person()
+    body, head = head_of(photo)
+    alpha = head * photo.matte
+    grid = relief(body, alpha)
+    front, back = closed(with_hair(body, grid, alpha))
+    row, column = (np.minimum(grid.uv[..., k].astype(int), alpha.shape[1 - k] - 1) for k in (1, 0))
+    rim = (alpha[row, column] < 0.5) & (row < np.flatnonzero((body.region == Region.FACE).any(1))[0])
+    apart = (back - front)[rim].max()
+    assert rim.any() and apart < 1e-6, f"the sides are up to {1000 * apart:.0f} mm apart"
 
 
 def test_a_ball_of_hair_is_as_deep_as_it_is_wide():

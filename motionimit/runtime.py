@@ -45,6 +45,19 @@ def pick_device(name: str = "auto") -> torch.device:
     return torch.device("cuda", index)
 
 
+def half_precision(device: torch.device) -> torch.dtype | None:
+    """The type of 16 bits in which this device computes layers faster than in float32; None where there is none.
+
+    float16 with CUDA, bfloat16 on CPUs with AVX512-BF16 or AMX; others emulate it slowly.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return torch.float16
+    able = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else None
+
+
 def available_cores() -> int:
     """Cores that this process may use, which in a container can be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -14,6 +14,7 @@ from ..body.model import BodyModel
 from ..flow.fusion import fused
 from ..flow.transfer import Warped
 from ..geometry.camera import Camera
+from ..runtime import half_precision
 from .inputs import SourceMaps, TargetMaps, moved
 from .maps import Box, TargetMapper, box_of, source_maps, stacked
 from .model import Generator, State
@@ -80,7 +81,8 @@ class Refiner:
             return pasted(drawn.rgba, crop, drawn.box), Memory(made.state, drawn.box)
 
     def _precision(self) -> AbstractContextManager[object]:
-        return torch.autocast("cuda", dtype=torch.float16) if self.device.type == "cuda" else nullcontext()
+        faster = half_precision(self.device)
+        return nullcontext() if faster is None else torch.autocast(self.device.type, dtype=faster)
 
 
 def moved_state(memory: Memory, box: Box) -> State | None:

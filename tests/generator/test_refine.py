@@ -21,6 +21,7 @@ from motionimit.compositing.stream import Stage, draw
 from motionimit.errors import BadInput, MissingModel
 from motionimit.flow.transfer import Renderer
 from motionimit.generator import chosen as chosen_module
+from motionimit.generator import refine as refine_module
 from motionimit.generator.chosen import check_bound, chosen_generator
 from motionimit.generator.maps import Box
 from motionimit.generator.model import State
@@ -57,6 +58,20 @@ def film(
 ) -> np.ndarray:
     with closing(draw(scene, poses, driver or repeat(None), clock or StageClock())) as frames:
         return np.stack(list(frames))
+
+
+def test_sixteen_bits_look_like_thirty_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forced, so that it is tested on CPUs too that would not choose it."""
+    films = []
+    for faster in (None, torch.bfloat16):
+        monkeypatch.setattr(refine_module, "half_precision", lambda device, faster=faster: faster)
+        own = Refiner.of(generator(True), [portrait()], model(), torch.device("cpu"))
+        scene = Stage(avatar(), portrait().params.camera, portrait().background, torch.device("cpu"), refiner=own)
+        films.append(film(scene, transforms()))
+    off = difference(*films)
+    assert off.max() > 0 and np.quantile(off, 0.999) <= 4, (
+        f"0.1 % of the pixels differ by {np.quantile(off, 0.999):.0f} grey levels"
+    )
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..body.parts import Region
-from ..flow.surface import Surface
+from ..flow.surface import FILLING_M, Surface
 from ..geometry.camera import Camera
 from ..types import BETAS, JOINTS, BodyParams
 from .portrait import Portrait
@@ -48,7 +48,7 @@ def pack_portrait(portrait: Portrait) -> dict[str, np.ndarray]:
         surface[name] = surface[name].astype(np.uint8)
     surface["faces"] = surface["faces"].astype(np.uint16 if len(surface["rest_m"]) <= 1 << 16 else np.uint32)
     layers, photo = portrait.layers.cpu().numpy(), portrait.photo.cpu().numpy()
-    needed = np.stack([_sampled(layer[..., 3]) for layer in layers])
+    needed = np.stack([_sampled(layer[..., 3]) for layer in layers]) | _under_filling(portrait.surface, layers.shape[:3])
     pictured = _sampled(photo[..., 3])
     params = portrait.params
     return surface | {
@@ -153,6 +153,16 @@ def _numbers(camera: Camera) -> list[float]:
 def _sampled(alpha: np.ndarray) -> np.ndarray:
     """[h, w] bool: texels that a bilinear sample with any alpha can touch."""
     return cv2.dilate((alpha > 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+
+
+def _under_filling(surface: Surface, shape: tuple[int, int, int]) -> np.ndarray:
+    """[L, h, w] bool: texels that faces can touch which are drawn whatever their alpha."""
+    out, filling = np.zeros(shape, np.uint8), (surface.bias_m >= FILLING_M).cpu().numpy()
+    corners = surface.uv_px.cpu().numpy()[surface.faces.cpu().numpy()[filling]]
+    low, high = (np.floor(bound).astype(int) for bound in (corners.min(1) - 1, corners.max(1) + 1))
+    for layer, (left, top), (right, bottom) in zip(surface.layer.cpu().numpy()[filling], low.clip(0), high.clip(0), strict=True):
+        out[layer, top : bottom + 1, left : right + 1] = 1
+    return out > 0
 
 
 def _bits(take: Take, name: str, shape: tuple[int, ...]) -> np.ndarray:

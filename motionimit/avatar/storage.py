@@ -24,7 +24,7 @@ from .packing import Flaw, pack_portrait, portrait_head, unpack_portrait
 from .portrait import Portrait, output_size
 
 FAMILY = "motionimit-avatar-"
-FORMAT = FAMILY + "1"
+FORMAT = FAMILY + "2"
 MAX_BYTES = 1 << 30
 _TYPES: dict[type, str] = {np.float32: "F32", np.uint8: "U8", np.int8: "I8", np.uint16: "U16", np.uint32: "U32"}
 _AGAIN = "copy it again, or make it anew with 'motionimit avatar'"
@@ -132,7 +132,8 @@ def _head(path: Path, texts: dict[str, str]) -> dict[str, list[Any]]:
         raise BadInput(f"{shown(path)} holds no avatar; name a file that 'motionimit avatar' wrote.")
     if kind != FORMAT:
         theirs = kind[len(FAMILY) :][:20]
-        raise BadInput(f"{shown(path)} is of version {theirs!r}, this motionimit reads {FORMAT}; update motionimit.")
+        ours, remedy = FORMAT[len(FAMILY) :], "make it anew with 'motionimit avatar', or update motionimit"
+        raise BadInput(f"{shown(path)} is of version {theirs!r}, this motionimit reads version {ours!r}; {remedy}.")
     try:
         head = json.loads(texts["avatar"])
         photos, portraits = head["photos"], head["portraits"]

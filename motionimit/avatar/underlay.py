@@ -9,12 +9,11 @@ from torch import Tensor
 
 from ..body.model import BodyModel
 from ..body.parts import Part
-from ..flow.surface import Surface, skinning, top_bones
+from ..flow.surface import FILLING_M, Surface, skinning, top_bones
 from .fill import nearest_index
 from .layers import HEAD_BACK
 from .posed import PosedBody
 
-BIAS_M = 0.025  # depth by which it lies under its shells
 CONFIDENCE = 0.1
 INSET_PX = 2.0  # it ends this far inside the silhouette, so that soft edges stay soft
 FARTHEST_M = 0.12  # a vertex further outside the silhouette stays where the fit has it
@@ -23,7 +22,8 @@ EAR_ROUNDS = 80  # as many as an ear's fine mesh needs to follow the head
 
 
 def underlay(body: PosedBody, model: BodyModel, alpha: np.ndarray) -> Surface:
-    """alpha [L, h, w] of the layers. Texture coordinates always hit opaque texels of the part's layer, as far as it has any."""
+    """alpha [L, h, w] of the layers. Its corners lie on opaque texels of the part's layer, as far as it has any; between them
+    the layer may be clear, but not without colour."""
     uv = body.screen[:, :2].float().numpy()
     part = model.part_of_vertex.numpy()
     snapped = _snap(uv, part, alpha)
@@ -43,7 +43,7 @@ def underlay(body: PosedBody, model: BodyModel, alpha: np.ndarray) -> Surface:
         uv_px=torch.from_numpy(_snap(uv + pull, part, alpha)),
         faces=model.faces.to(torch.int32),
         layer=layer.to(torch.int32),
-        bias_m=torch.full((count,), BIAS_M),
+        bias_m=torch.full((count,), FILLING_M),
         confidence=torch.full((count,), CONFIDENCE),
     )
 

@@ -10,10 +10,12 @@ within `merge_m` are blended by confidence instead of fighting for the z-buffer,
 import warp as wp
 
 from ..runtime import init_warp
+from . import surface as parts
 
 init_warp()
 
 OPAQUE = wp.constant(0.95)
+FILLING_M = wp.constant(parts.FILLING_M)
 SLACK = wp.constant(-1.0e-5)  # barycentrics on an edge round to either side of 0; neighbours must leave no crack there
 FAR_M = 1.0e6  # depth of pixels where nothing is drawn
 
@@ -120,7 +122,7 @@ def opaque_depth(
     layers: wp.array3d(dtype=wp.uint32),  # type: ignore[valid-type]
     depth: wp.array2d(dtype=float),  # type: ignore[valid-type]
 ):
-    """Nearest depth of fragments whose alpha is at least OPAQUE; back faces are culled."""
+    """Nearest depth of fragments whose alpha is at least OPAQUE, or that are filling; back faces are culled."""
     f = wp.tid()
     a, b, c = screen[faces[f, 0]], screen[faces[f, 1]], screen[faces[f, 2]]
     area = edge(a[0], a[1], b[0], b[1], c[0], c[1])
@@ -137,8 +139,7 @@ def opaque_depth(
                 z = 1.0 / (w[0] + w[1] + w[2])
                 if z + bias[f] < depth[y, x]:
                     t = (w[0] * ta + w[1] * tb + w[2] * tc) * z
-                    rgba = bilinear(layers, layer[f], t[0], t[1])
-                    if rgba[3] >= OPAQUE:
+                    if bias[f] >= FILLING_M or bilinear(layers, layer[f], t[0], t[1])[3] >= OPAQUE:
                         wp.atomic_min(depth, y, x, z + bias[f])
 
 
@@ -182,6 +183,8 @@ def blend(
                     t = (w[0] * ta + w[1] * tb + w[2] * tc) * z
                     rgba = bilinear(layers, layer[f], t[0], t[1])
                     alpha = wp.min(rgba[3], 0.999)
+                    if bias[f] >= FILLING_M:  # its texels' colours run on where the layer itself is clear
+                        alpha = 0.999
                     if alpha > 0.02:
                         if gap > -merge_m:
                             m = alpha * confidence[f] * (1.0 - wp.max(gap, 0.0) / merge_m) + 1.0e-6

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..geometry.camera import Camera
 from . import kernels
-from .surface import Surface
+from .surface import FILLING_M, Surface
 from .transfer import MERGE_M
 
 _OPAQUE, _SLACK = float(kernels.OPAQUE), float(kernels.SLACK)
@@ -21,6 +21,7 @@ def render_reference(surface: Surface, layers: Tensor, size: tuple[int, int], tr
     bary, depth = _fragments(screen[surface.faces.long()], size)  # [F, H, W, 3], [F, H, W]
     uv = (bary[..., None] * surface.uv_px[surface.faces.long()][:, None, None]).sum(-2)
     rgba = torch.stack([_bilinear(layers[layer].float() / 255, uv[f]) for f, layer in enumerate(surface.layer.tolist())])
+    rgba[surface.bias_m >= FILLING_M, ..., 3] = 1.0
     hit = depth.isfinite()
     depth = depth + surface.bias_m[:, None, None]
     nearest = torch.where(hit & (rgba[..., 3] >= _OPAQUE), depth, torch.inf).amin(0).clamp_max(1e6)

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..checks import check_shape
 
 BONES_PER_VERTEX = 6
+FILLING_M = 0.025  # a face pushed back by this much fills what others leave open: it has no edges of its own and is drawn opaque
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Surface:
     uv_px: Tensor  # [V, 2] float32, where the source saw the vertex, in texture pixels, centres at +0.5
     faces: Tensor  # [F, 3] int32
     layer: Tensor  # [F] int32, index into the texture layers
-    bias_m: Tensor  # [F] float32, pushed back by this much in the depth test
+    bias_m: Tensor  # [F] float32, pushed back by this much in the depth test; from FILLING_M on alpha counts as 1
     confidence: Tensor  # [F] float32, 0..1, weight in blending
 
     def __post_init__(self) -> None:

@@ -50,7 +50,7 @@ def test_foreign_files(tmp_path: Path) -> None:
 
 
 def test_other_versions(file: Path) -> None:
-    assert "version '2'" in refused(rewritten(file, format="motionimit-avatar-2"))
+    assert "version '1'" in refused(rewritten(file, format="motionimit-avatar-1"))
     assert len(refused(rewritten(file, format="motionimit-avatar-" + "9" * 5000))) < 400
     assert "holds no avatar" in refused(rewritten(file, format=None))
     assert "holds no avatar" in refused(rewritten(file, format="motionimit-generator-1"))

@@ -22,7 +22,7 @@ def soup(seed: int, vertices: int = 40, faces: int = 30, layers: int = 2, textur
         uv_px=torch.rand(vertices, 2, generator=g) * texture,
         faces=torch.randint(0, vertices, (faces, 3), generator=g, dtype=torch.int32),
         layer=torch.randint(0, layers, (faces,), generator=g, dtype=torch.int32),
-        bias_m=torch.rand(faces, generator=g) * 0.02,
+        bias_m=torch.rand(faces, generator=g) * 0.03,  # a sixth of them filling
         confidence=torch.rand(faces, generator=g) * 0.9 + 0.1,
     )
     image = torch.rand(layers, texture, texture, 4, generator=g)

@@ -5,7 +5,7 @@ import torch
 from flow_scenes import plane, random_transforms, soup, still, turned
 
 from motionimit.flow.reference import render_reference
-from motionimit.flow.surface import Surface, join
+from motionimit.flow.surface import FILLING_M, Surface, join
 from motionimit.flow.transfer import Renderer
 from motionimit.geometry.camera import Camera
 
@@ -158,6 +158,18 @@ def test_bias_pushes_a_surface_back():
         scene.bias_m[:2] = bias
         color = Renderer(scene, layers, (size, size)).render(still(), camera).rgba[4, 4]
         assert int(color[:3].argmax()) == expected, f"bias {bias} m: {color}"
+
+
+def test_filling_is_opaque_where_its_layer_is_clear():
+    """The bare body under the shells takes colours from between the places that the photo shows, where layers are clear."""
+    size, camera = 8, Camera.for_image(8, 8)
+    layers = torch.zeros(1, size, size, 4, dtype=torch.uint8)
+    layers[0] = torch.tensor([255, 0, 0, 0])
+    scene = plane(-2.0, 0, size, camera)
+    for bias, expected in ((0.0, [0.0, 0.0, 0.0, 0.0]), (FILLING_M, [1.0, 0.0, 0.0, 1.0])):
+        scene.bias_m[:] = bias
+        color = Renderer(scene, layers, (size, size)).render(still(), camera).rgba[4, 4]
+        assert (color - torch.tensor(expected)).abs().max() < 0.01, f"bias {bias} m: {color}"
 
 
 def test_neighbouring_faces_leave_no_crack_where_pixel_centres_lie_on_their_edge():

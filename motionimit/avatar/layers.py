@@ -17,6 +17,7 @@ from .hair import head_from_behind
 from .inpaint import inpaint
 from .posed import PartView, PosedBody
 from .skirt import find_skirt
+from .twins import TWIN, from_twin
 
 HEAD_BACK = len(Part)  # the head as seen from behind: hair where the photo shows the face
 SKIRT = len(Part) + 1  # cloth that spans both legs
@@ -46,13 +47,9 @@ def build_layers(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.
     rgba = np.zeros((LAYER_COUNT, *matte.shape, 4), np.float32)
     known = np.zeros((LAYER_COUNT, *matte.shape), bool)
     for part in Part:
-        alpha, seen = _part_alpha(body, part, label, matte, visible_depth, reach)
-        known[part] = seen
-        if part in (Part.TRUNK, *_ARMS):
-            seen &= ~_contact_shadow(rgb, seen, _others(part, label, matte), reach)
-        diffused = push_pull(rgb, seen.astype(np.float32))  # limbs show too little to learn from
-        rgba[part, ..., :3] = _completed(diffused, seen, alpha) if part == Part.TRUNK else diffused
-        rgba[part, ..., 3] = alpha
+        rgba[part, ..., 3], known[part] = _part_alpha(body, part, label, matte, visible_depth, reach)
+    for part in Part:
+        rgba[part, ..., :3] = _colored(body, part, rgb, known, rgba[part, ..., 3], _others(part, label, matte), reach)
     _fill_unseen_limbs(rgba, known)
     skirt = find_skirt(body, rgb, matte, label)
     if skirt.any():
@@ -61,6 +58,20 @@ def build_layers(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.
     rgba[HEAD_BACK] = rgba[Part.HEAD]
     rgba[HEAD_BACK, ..., :3] = head_from_behind(body, rgb, known[Part.HEAD])
     return Layers(np.clip(rgba, 0, 1), known, skirt)
+
+
+def _colored(
+    body: PosedBody, part: Part, rgb: np.ndarray, known: np.ndarray, alpha: np.ndarray, others: np.ndarray, reach: float
+) -> np.ndarray:
+    """[h, w, 3] a part's colours, run on from where the photo shows it; hidden slices of limbs have their twin's."""
+    seen = known[part]
+    if part in (Part.TRUNK, *_ARMS):
+        seen = seen & ~_contact_shadow(rgb, seen, others, reach)
+    if part in TWIN:
+        colors, taken = from_twin(body, part, rgb, known)
+        return push_pull(np.where(taken[..., None], colors, rgb), (seen | taken).astype(np.float32))
+    diffused = push_pull(rgb, seen.astype(np.float32))  # limbs show too little to learn from
+    return _completed(diffused, seen, alpha) if part == Part.TRUNK else diffused
 
 
 def _others(part: Part, label: np.ndarray, matte: np.ndarray) -> np.ndarray:
@@ -169,8 +180,7 @@ def _joined(view: PartView, part: Part, label: np.ndarray, visible_depth: np.nda
 
 def _fill_unseen_limbs(rgba: np.ndarray, known: np.ndarray) -> None:
     """A limb that the photo doesn't show at all takes the mean colour of its twin, or of the trunk."""
-    twins = {Part.LEFT_ARM: Part.RIGHT_ARM, Part.LEFT_LEG: Part.RIGHT_LEG}
-    twins |= {b: a for a, b in twins.items()} | {Part.HEAD: Part.TRUNK, Part.TRUNK: Part.HEAD}
+    twins = TWIN | {Part.HEAD: Part.TRUNK, Part.TRUNK: Part.HEAD}
     for part, twin in twins.items():
         if not known[part].any():
             donor = twin if known[twin].any() else Part.TRUNK

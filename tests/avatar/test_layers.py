@@ -23,6 +23,7 @@ from avatar_material import (
 
 from motionimit.avatar.labels import label_matte
 from motionimit.avatar.layers import HEAD_BACK, LAYER_COUNT, SKIRT, build_layers
+from motionimit.avatar.twins import SLICE_M, TWIN, from_twin
 from motionimit.body.parts import Part
 
 SEEN = (*Part, SKIRT)  # HEAD_BACK lies behind HEAD, in the same pixels
@@ -124,6 +125,26 @@ def test_a_hidden_arm_is_filled_with_an_arms_colours():
     low, high = np.minimum(SKIN, SHIRT) - 0.05, np.maximum(SKIN, SHIRT) + 0.05
     between = ((colors > low) & (colors < high)).all(1).mean()
     assert between > 0.95, f"{between:.1%} of the hidden arm lies between skin and sleeve"
+
+
+@pytest.mark.parametrize("part", [Part.LEFT_ARM, Part.RIGHT_LEG])
+def test_a_hidden_slice_of_a_limb_has_the_colour_that_its_twin_has_there(part):
+    """A sleeve that ends half way along the one arm ends half way along the other, though the photo shows half of it."""
+    body = body_of(standing())
+    own, other = body.parts[part].along_m, body.parts[TWIN[part]].along_m
+    ends = float(np.nanmedian(other))
+    rgb = np.where((other < ends)[..., None], np.float32(SHIRT), np.float32(SKIN))
+    known = np.zeros((LAYER_COUNT, *own.shape), bool)
+    known[TWIN[part]] = np.isfinite(other)
+    known[part] = own < ends - 0.1
+    colors, where = from_twin(body, part, rgb, known)
+    assert not (where & known[part]).any(), "what the photo shows is not replaced"
+    found = where[own > ends - 0.1 + 2 * SLICE_M].mean()  # its last pixels can lie beyond its twin's
+    assert found > 0.9, f"only {found:.0%} of the hidden slices are found"
+    for beyond, color in ((own < ends - SLICE_M, SHIRT), (own > ends + SLICE_M, SKIN)):
+        there = where & beyond
+        assert there.sum() > 20 and np.abs(colors[there] - np.float32(color)).max() < 1e-6
+    assert not from_twin(body, part, rgb, np.zeros_like(known))[1].any(), "nothing comes from a twin that isn't seen"
 
 
 def test_a_skirt_gets_its_own_layer_and_ends_at_its_hem():

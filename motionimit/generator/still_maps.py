@@ -9,7 +9,7 @@ from torch import Tensor
 from ..pose.keypoints import KEYPOINTS, LEAST_CONFIDENCE, LIMBS
 from .still_inputs import PARSING
 
-DISC_SHARE = 4 / 256  # radius of PG²'s discs and limbs, of the picture's height
+DISC_SHARE = 4 / 256  # radius of PG²'s discs, of the picture's height
 _REACH = 0.045  # of the person's extent: how far a limb's flesh lies from its bone, roughly
 _LEAST_EXTENT_PX = 16.0
 _ANKLES = ((10, 10), (13, 13))  # points are limbs without length
@@ -26,20 +26,20 @@ _REGION_BONES: dict[str, tuple[tuple[int, ...], float]] = {  # bones of each reg
 FEATURES = 4 * len(LIMBS) + 4  # of `limb_features`
 
 
-def discs(keypoints: Tensor, size_px: tuple[int, int]) -> Tensor:
-    """Keypoints [B, 18, 3] → [B, 18, H, W]: 1 in discs round the keypoints, -1 elsewhere (PG², section 3.1; 4 px of 256).
-    `size_px` is (width, height); a keypoint that isn't there has an empty map."""
-    x, y = _centres(size_px, 1, keypoints.device)
+def discs(keypoints: Tensor, size_px: tuple[int, int], stride: int = 1) -> Tensor:
+    """Keypoints [B, 18, 3] → [B, 18, H/s, W/s]: 1 in discs round the keypoints, -1 elsewhere (PG², section 3.1; 4 px of 256 or
+    a cell, if that is more). `size_px` is (width, height); a keypoint that isn't there has an empty map."""
+    x, y = _centres(size_px, stride, keypoints.device)
     dx, dy = x - keypoints[..., 0, None, None], y - keypoints[..., 1, None, None]
-    inside = (dx**2 + dy**2 <= (DISC_SHARE * size_px[1]) ** 2) & (keypoints[..., 2, None, None] >= LEAST_CONFIDENCE)
+    inside = (dx**2 + dy**2 <= max(DISC_SHARE * size_px[1], stride) ** 2) & (keypoints[..., 2, None, None] >= LEAST_CONFIDENCE)
     return inside.float() * 2 - 1
 
 
-def pose_mask(keypoints: Tensor, size_px: tuple[int, int], share: float = DISC_SHARE) -> Tensor:
-    """[B, 1, H, W]: 1 within `share` of the height of the limbs, gaps closed by a dilation and an erosion of 5 px (PG²'s pose
-    mask)."""
-    distance, _, _, there = _limbs(keypoints, size_px, 1, LIMBS)
-    drawn = ((distance <= share * size_px[1]) & there).any(1, keepdim=True).float()
+def pose_mask(keypoints: Tensor, size_px: tuple[int, int], share: float = _REACH, stride: int = 1) -> Tensor:
+    """[B, 1, H/s, W/s]: 1 within `share` of the extent of the limbs, gaps closed by a dilation and an erosion of 5 cells;
+    roughly the whole body (PG²'s pose mask)."""
+    distance, _, _, there = _limbs(keypoints, size_px, stride, LIMBS)
+    drawn = ((distance <= share * extent_px(keypoints)[:, None, None, None]) & there).any(1, keepdim=True).float()
     grown = F.max_pool2d(F.pad(drawn, (2, 2, 2, 2)), 5, 1)
     return -F.max_pool2d(F.pad(-grown, (2, 2, 2, 2), value=-1.0), 5, 1)
 

@@ -18,7 +18,8 @@ from ..runtime import pick_device
 def make_accelerator(device: str = "auto", precision: str = "auto") -> Any:
     """An `accelerate.Accelerator` for 'auto', 'cpu', 'cuda' or 'cuda:N' and precision 'auto', 'no', 'fp16' or 'bf16'.
 
-    Raises `MissingModel` without accelerate, `BadUsage` for a device that isn't there and for half precision on the CPU.
+    Raises `MissingModel` without accelerate, `BadUsage` for a device that isn't there and for float16 on the CPU. bfloat16
+    on the CPU makes training 1.4 to 2 times as fast where it has the instructions (AVX512-BF16, AMX), and slower elsewhere.
     """
     try:
         from accelerate import Accelerator
@@ -27,8 +28,8 @@ def make_accelerator(device: str = "auto", precision: str = "auto") -> Any:
         raise MissingModel("Training needs the package accelerate; run 'pip install \"motionimit[train]\"'.") from None
     chosen = pick_device(device)
     on_cpu = chosen.type == "cpu"
-    if on_cpu and precision in ("fp16", "bf16"):
-        raise BadUsage(f"--precision {precision} needs a GPU; leave it out on the CPU.")
+    if on_cpu and precision == "fp16":
+        raise BadUsage("--precision fp16 needs a GPU; take bf16, or leave it out, on the CPU.")
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     if precision == "auto":

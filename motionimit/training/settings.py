@@ -71,7 +71,7 @@ class Pg2Weights(Weights):
     coarse: float = 1.0  # stage I's L1, weighed by 1 + pose mask
     pixel: float = 1.0  # stage II's
     adversarial: float = 0.02
-    limbs: float = 6.0  # of the pose mask inside both; 1 in the paper, whose people fill the picture
+    limbs: float = 4.0  # of the pose mask inside both; 1 in the paper, whose people fill the picture
 
 
 @dataclass(frozen=True)

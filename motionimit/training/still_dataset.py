@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ..errors import BadInput
+from ..generator.still_frame import window_of
 from ..generator.still_inputs import StillBatch, StillInput
 from .augment import Recolor
 from .still_augment import mirrored_keypoints, shaken_keypoints, shaken_parsing
@@ -18,7 +20,6 @@ from .still_backdrops import clutter, moved_before
 from .still_storage import StillFile, StillView, still_files
 from .stream import FolderStream
 
-MARGIN = 0.08  # round both poses, of the window's larger side before the margin
 _SCALE = (0.9, 1.12)  # of the window, by chance
 _SHIFT = 0.04  # of the window's sides, up to
 _ELSEWHERE = 0.5  # share of pairs before another background
@@ -50,7 +51,7 @@ class StillDataset(FolderStream[StillBatch]):
         with StillFile(self._files[int(rng.integers(len(self._files)))]) as file:
             views = [file.view(int(v)) for v in rng.choice(file.views, 2, replace=False)]
         jitter = (float(rng.uniform(*_SCALE)), rng.uniform(-_SHIFT, _SHIFT, 2)) if self.augment else (1.0, np.zeros(2))
-        cut = window_of(views, self.size_px[0] / self.size_px[1], *jitter)
+        cut = cut_round(views, self.size_px[0] / self.size_px[1], *jitter)
         source, target = (seen_in(view, cut, self.size_px) for view in views)
         if self.augment:
             source, target = _augmented(rng, source, target)
@@ -78,21 +79,19 @@ class Seen:
     keypoints: Tensor  # [18, 3] px of the window
 
 
-def window_of(views: Sequence[StillView], aspect: float, scale: float = 1.0, shift: np.ndarray | None = None) -> Cut:
-    """The window of `aspect` (width by height) round the person in all `views`, with a margin; times `scale`, moved by `shift`
-    [2] of its sides (x, y). It ends where the picture ends if that cuts the person below."""
-    alpha = torch.stack([v.alpha for v in views]).amax(0) > 127
-    side = alpha.shape[0]
-    rows, columns = (alpha.any(k).nonzero()[:, 0].tolist() or [0, side - 1] for k in (1, 0))
-    high, wide = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
-    height = max(high, wide / aspect) * (1 + 2 * MARGIN) * scale
-    width = height * aspect
+def cut_round(views: Sequence[StillView], aspect: float, scale: float = 1.0, shift: np.ndarray | None = None) -> Cut:
+    """The window of `aspect` (width by height) that the product would cut round the poses of all `views`; times `scale`, moved by
+    `shift` [2] of its sides (x, y). Where too little of a pose is known, round the whole picture."""
+    side = views[0].alpha.shape[0]
+    try:
+        left, top, width, height = window_of(torch.cat([v.keypoints for v in views]), aspect)
+    except BadInput:
+        width, height = max(side, side * aspect), max(side, side / aspect)
+        left, top = (side - width) / 2, (side - height) / 2
     x, y = np.zeros(2) if shift is None else shift
-    left = (columns[0] + columns[-1] + 1 - width) / 2 + x * width
-    top = (rows[0] + rows[-1] + 1 - height) / 2 + y * height
-    if rows[-1] == side - 1:
-        top = side - height
-    return Cut(round(left), round(top), max(1, round(width)), max(1, round(height)))
+    left += width * ((1 - scale) / 2 + x)
+    top += height * ((1 - scale) / 2 + y)
+    return Cut(round(left), round(top), max(1, round(width * scale)), max(1, round(height * scale)))
 
 
 def seen_in(view: StillView, cut: Cut, size_px: tuple[int, int]) -> Seen:

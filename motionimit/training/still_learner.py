@@ -18,6 +18,7 @@ from .losses import weighted_l1
 from .settings import Pg2Weights, RsaWeights
 from .still_preview import write_still_preview
 
+_MASK_STRIDE = 4  # px; at full resolution the mask took more than half of a step's time
 _PERSON = 4.0  # for RSA-GAN: how much more a pixel counts where the person is or was
 
 
@@ -100,9 +101,12 @@ class RsaLearner(Learner):
 
 
 def masked_l1(made: Tensor, batch: StillBatch, limbs: float = 1.0) -> Tensor:
-    """PG²'s loss: mean |made - truth| · (1 + limbs · pose mask of the wanted pose); the paper's `limbs` is 1."""
+    """PG²'s loss: mean |made - truth| · (1 + limbs · pose mask); the paper's `limbs` is 1, and its mask that of the wanted pose.
+    Ours is the union with the photo's own pose: people have to leave the place where they stood."""
     height, width = made.shape[-2:]
-    mask = pose_mask(batch.source.wanted, (width, height))
+    source = batch.source
+    masks = [pose_mask(pose, (width, height), stride=_MASK_STRIDE) for pose in (source.wanted, source.keypoints)]
+    mask = F.interpolate(torch.maximum(*masks), (height, width))
     return ((made - batch.rgb).abs() * (1 + limbs * mask)).mean()
 
 

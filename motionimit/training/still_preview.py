@@ -17,7 +17,7 @@ def write_still_preview(path: Path, batch: StillBatch, out: StillResult) -> None
     that the correspondence fetches, where there are such. Raises `BadInput` where it can't be written."""
     source = batch.source
     height, width = batch.rgb.shape[-2:]
-    limbs = pose_mask(source.wanted, (width, height), 0.008).expand(-1, 3, -1, -1)
+    limbs = pose_mask(source.wanted, (width, height), 0.01).expand(-1, 3, -1, -1)
     columns = {"photo": source.rgb, "parsing": _colours(source.parsing), "pose": limbs}
     more = {"stage I": out.coarse, "fetched": out.warped}
     columns |= {name: maps.float() for name, maps in more.items() if maps is not None}

@@ -42,6 +42,17 @@ def test_discs_lie_on_their_keypoints():
         assert (torch.stack([x, y]) - points[0, k, :2]).abs().max() < 0.6
 
 
+@pytest.mark.parametrize("stride", [2, 8, 32])
+def test_coarse_discs_are_never_lost_between_cells(stride):
+    points = person(192)[None]
+    maps = discs(points, (192, 192), stride)
+    assert maps.shape == (1, 18, 192 // stride, 192 // stride)
+    assert ((maps > 0).sum((2, 3)) > 0).all(), "a keypoint fell between the cells"
+    for k in range(18):
+        y, x = ((maps[0, k] > 0).nonzero().float().mean(0) + 0.5) * stride
+        assert (torch.stack([x, y]) - points[0, k, :2]).abs().max() < stride
+
+
 def test_a_missing_keypoint_draws_nothing():
     points = person()[None]
     points[0, 4, 2] = 0.0  # a wrist: its forearm goes too
@@ -57,6 +68,15 @@ def test_pose_mask_covers_limbs_and_closes_gaps():
         x, y = ((points[0, a, :2] + points[0, b, :2]) / 2).long().tolist()
         assert mask[y, x] == 1
     assert mask[0, 0] == 0 and set(mask.unique().tolist()) == {0.0, 1.0}
+
+
+def test_pose_mask_covers_about_the_body_at_any_stride():
+    batch = still_batch(1, side=256)
+    body = batch.alpha > 0.5
+    for stride in (1, 4):
+        mask = torch.nn.functional.interpolate(pose_mask(batch.source.wanted, (256, 256), stride=stride), (256, 256)) > 0
+        covered, inside = float((mask & body).sum() / body.sum()), float((mask & body).sum() / mask.sum())
+        assert covered > 0.5 and inside > 0.9, f"stride {stride}: covers {covered:.2f} of the body, {inside:.2f} of it is body"
 
 
 def test_region_prior_is_a_share_and_knows_its_places():
@@ -151,6 +171,23 @@ def test_the_pose_reaches_every_place():
     assert change[-1, -1] > 0 and change[0, 0] > 0
 
 
+def test_every_level_of_stage_one_is_told_the_pose():
+    model, batch = PG2(TINY_PG2), still_batch(1)
+    moved = replace(batch.source, wanted=batch.source.wanted + torch.tensor([8.0, 0.0, 0.0]))
+    stem, hints = model.integration.stem, model.integration.hint
+    assert hints is not None and len(hints) == TINY_PG2.levels - 1
+    with torch.no_grad():
+        stem.weight[:, -18:] = 0
+        for deaf in range(len(hints)):
+            others = [k for k in range(len(hints)) if k != deaf]
+            kept = [hints[k].weight.clone() for k in others]
+            for k in others:
+                hints[k].weight.zero_()
+            assert not torch.equal(model.coarse(batch.source), model.coarse(moved)), f"level {deaf + 1} is deaf"
+            for k, weight in zip(others, kept, strict=True):
+                hints[k].weight.copy_(weight)
+
+
 def test_without_semantics_the_parsing_changes_nothing():
     batch = still_batch(1)
     other = replace(batch.source, parsing=torch.zeros_like(batch.source.parsing))
@@ -186,6 +223,7 @@ def test_config_survives_json(config):
         lambda: Pg2Config(width=100),
         lambda: Pg2Config(channels=0),
         lambda: Pg2Config(fold=3),
+        lambda: Pg2Config(refinement_fold=8),
         lambda: RsaConfig(height=100),
         lambda: RsaConfig(channels=(1, 2)),  # type: ignore[arg-type]
     ],

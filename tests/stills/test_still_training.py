@@ -22,7 +22,7 @@ from motionimit.training.still_learner import Pg2Learner, RsaLearner, fake_error
 from motionimit.training.trainer import CHECKPOINT, HANDOVER, LOG, Trainer
 from motionimit.weights import load_still, read_meta, save_generator, save_still
 
-pytest.importorskip("accelerate", reason="training needs accelerate")
+accelerate = pytest.importorskip("accelerate", reason="training needs accelerate")
 KINDS = ["pg2", "rsa"]
 FALL = 2.0  # the error on a single batch must at least be divided by this
 
@@ -57,7 +57,7 @@ def trainer(out: Path, kind: str, source: Source | None = None, **changes: Any) 
     torch.manual_seed(settings.seed)
     out.mkdir(exist_ok=True)
     model, learner = (PG2(TINY_PG2), Pg2Learner) if kind == "pg2" else (RSAGAN(TINY_RSA), RsaLearner)
-    learning = learner(model, learner.new_critics(), settings, make_accelerator("cpu"), LaplacianDistance())
+    learning = learner(model, learner.new_critics(), settings, make_accelerator("cpu", settings.precision), LaplacianDistance())
     return Trainer(learning, source or Source(), out, save_still)
 
 
@@ -67,6 +67,22 @@ def test_overfits_one_batch(tmp_path: Path, kind: str, term: str, steps: int, lr
     log = read_log(tmp_path / LOG)
     fall = log[0][term] / log[-1][term]
     assert fall > FALL, f"{term} only fell by {fall:.2f} ({log[0][term]:.3f} to {log[-1][term]:.3f})"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bfloat16_on_the_cpu_learns_alike(tmp_path: Path, kind: str) -> None:
+    """Weights and losses stay float32; only the layers run in bfloat16."""
+    falls: list[float] = []
+    late: dict[str, Any] = {"adversarial_from": 99, "refine_from": 99}
+    for precision in ("no", "bf16"):
+        accelerate.state.AcceleratorState._reset_state()  # a process has one precision
+        run = trainer(tmp_path / precision, kind, Source(repeat=True), precision=precision, steps=30, lr=0.003, **late)
+        run.run()
+        assert all(p.dtype == torch.float32 for p in run.learner.model.parameters())
+        log = read_log(tmp_path / precision / LOG)
+        falls.append(log[-1]["loss"] / log[0]["loss"])
+    accelerate.state.AcceleratorState._reset_state()
+    assert falls[0] < 1 and falls[1] == pytest.approx(falls[0], rel=0.1)
 
 
 @pytest.mark.parametrize("kind", KINDS)

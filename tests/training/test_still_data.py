@@ -1,5 +1,6 @@
 """Stills on disk and as a stream: storage, windows, augmentation and the stream's laws on made-up files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motionimit.errors import BadInput
+from motionimit.generator.still_frame import window_of
 from motionimit.generator.still_inputs import PARSING
 from motionimit.pose.keypoints import KEYPOINTS
 from motionimit.training.still_augment import MIRROR_KEYPOINT, mirrored_keypoints, shaken_keypoints, shaken_parsing
-from motionimit.training.still_dataset import Cut, Seen, StillDataset, mirrored, seen_in, window_of
+from motionimit.training.still_dataset import Cut, Seen, StillDataset, cut_round, mirrored, seen_in
 from motionimit.training.still_storage import FORMAT, StillFile, StillView, still_files, write_stills
 
 SIDE = 64
@@ -153,16 +155,18 @@ def test_keypoints_stay_on_their_place_in_any_window(size, cut):
             assert off < 0.7 + 0.5 / factor, f"{KEYPOINTS[k]} is {off:.2f} px off its place"
 
 
-def test_the_window_holds_both_poses_and_ends_where_the_picture_cuts_the_person():
-    low, high = made_up(0, (20, 50, 10, 20)), made_up(1, (10, 40, 40, 60))
-    cut = window_of([low, high], 1.0)
-    assert cut.width == cut.height == round(50 * 1.16)
-    assert abs(cut.left + cut.width / 2 - 35) <= 1 and abs(cut.top + cut.height / 2 - 30) <= 1
-    tall = window_of([low, high], 0.5)
-    assert abs(tall.height - 2 * tall.width) <= 1 and tall.width >= 50
-    assert window_of([made_up(0, (30, SIDE, 10, 20))], 1.0).top + round(34 * 1.16) == SIDE
-    nobody = StillView(low.rgb, torch.zeros_like(low.alpha), torch.zeros_like(low.parsing), low.keypoints)
-    assert window_of([nobody], 1.0).width >= SIDE, "without a person the whole picture serves"
+def test_training_cuts_the_window_that_the_product_cuts():
+    views = [made_up(0, (20, 50, 10, 20)), made_up(1, (10, 40, 40, 60))]
+    for aspect in (1.0, 0.5):
+        left, top, width, height = window_of(torch.cat([v.keypoints for v in views]), aspect)
+        cut = cut_round(views, aspect)
+        assert (cut.left, cut.top) == (round(left), round(top)) and (cut.width, cut.height) == (round(width), round(height))
+        moved = cut_round(views, aspect, 1.5, np.array([0.1, -0.2]))
+        assert moved.height == pytest.approx(1.5 * height, abs=1)
+        assert moved.left + moved.width / 2 == pytest.approx(left + 0.6 * width, abs=1)
+        assert moved.top + moved.height / 2 == pytest.approx(top + 0.3 * height, abs=1)
+    nobody = replace(views[0], keypoints=views[0].keypoints * torch.tensor([1.0, 1.0, 0.0]))
+    assert cut_round([nobody], 1.0) == Cut(0, 0, SIDE, SIDE), "without a pose the whole picture serves"
 
 
 def test_keypoint_errors_are_those_of_a_detector():

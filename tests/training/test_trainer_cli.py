@@ -97,9 +97,9 @@ def test_without_accelerate_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
         make_accelerator("cpu")
 
 
-def test_half_precision_on_the_cpu_is_refused() -> None:
+def test_float16_on_the_cpu_is_refused() -> None:
     with pytest.raises(BadUsage, match="needs a GPU"):
-        make_accelerator("cpu", "bf16")
+        make_accelerator("cpu", "fp16")
 
 
 TWO = """

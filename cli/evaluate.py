@@ -116,7 +116,7 @@ def stills(methods: tuple[str, ...], baseline: str, quiet: bool, **options: Any)
       motionimit evaluate stills pairs -o run --method warp --method attlwb
       motionimit evaluate stills pairs -o run --method pg2-coarse --method pg2 --method rsa --method plain=rsa_plain.safetensors
       motionimit evaluate stills DeepFashion -o run --dataset deepfashion --method rsa --limit 500 --missing skip
-      motionimit evaluate stills Market-1501 -o run --dataset market --method pg2-small --resume
+      motionimit evaluate stills Market-1501 -o run --dataset market --method market=weights/pg2_128x64.safetensors --resume
     """
     from motionimit.evaluation.stills import evaluate_stills
 

@@ -182,9 +182,7 @@ def blend(
                 if gap < merge_m:
                     t = (w[0] * ta + w[1] * tb + w[2] * tc) * z
                     rgba = bilinear(layers, layer[f], t[0], t[1])
-                    alpha = wp.min(rgba[3], 0.999)
-                    if bias[f] >= FILLING_M:  # its texels' colours run on where the layer itself is clear
-                        alpha = 0.999
+                    alpha = wp.where(bias[f] >= FILLING_M, 0.999, wp.min(rgba[3], 0.999))
                     if alpha > 0.02:
                         if gap > -merge_m:
                             m = alpha * confidence[f] * (1.0 - wp.max(gap, 0.0) / merge_m) + 1.0e-6
@@ -212,8 +210,7 @@ def resolve(
 ):
     """Veil over surface → straight (not premultiplied) RGBA in 0..1.
 
-    Where a surface ends without a soft texture edge (a fold, the far side of a limb) its coverage is smoothed by a 3 x 3 binomial
-    filter, so that outlines don't show stairs.
+    Where a surface ends without a soft texture edge (a fold, a limb's far side) a 3 x 3 binomial filter takes the stairs away.
     """
     y, x = wp.tid()
     s, v = surface[y, x], veil[y, x]

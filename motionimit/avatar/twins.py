@@ -20,14 +20,16 @@ def from_twin(body: PosedBody, part: Part, rgb: np.ndarray, known: np.ndarray) -
     rgb [h, w, 3] of the photo, known [L, h, w] bool: where it shows each part. A slice has one colour, the median of the twin's.
     """
     own, other = (_slices(body, p) for p in (part, TWIN[part]))
-    count = int(max(own.max(), other.max())) + 1
+    count = int(max(own.max(), other.max(), 0)) + 1  # at least one: both can lie outside the photo
     lacks = _shares(own, known[part], count) < HIDDEN
     has = _shares(other, known[TWIN[part]], count) > SHOWN
     colors = np.zeros((count, 3), np.float32)
     for k in np.flatnonzero(lacks & has):
         pixels = rgb[(other == k) & known[TWIN[part]]]
-        has[k] = len(pixels) >= FEW_PX
-        colors[k] = np.median(pixels, axis=0)
+        if len(pixels) >= FEW_PX:
+            colors[k] = np.median(pixels, axis=0)
+        else:
+            has[k] = False
     where = (own >= 0) & (lacks & has)[own]
     return colors[own], where
 

@@ -1,5 +1,6 @@
 """The photo cut into layers: together they are the matte, each is whole, and what is hidden continues what is seen."""
 
+from dataclasses import replace
 from functools import cache
 
 import cv2
@@ -145,6 +146,20 @@ def test_a_hidden_slice_of_a_limb_has_the_colour_that_its_twin_has_there(part):
         there = where & beyond
         assert there.sum() > 20 and np.abs(colors[there] - np.float32(color)).max() < 1e-6
     assert not from_twin(body, part, rgb, np.zeros_like(known))[1].any(), "nothing comes from a twin that isn't seen"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("gone", [(Part.LEFT_LEG,), (Part.RIGHT_LEG,), (Part.LEFT_LEG, Part.RIGHT_LEG)])
+def test_limbs_outside_the_photo_have_and_give_no_colours(gone):
+    """A photo that ends at the chest or between the legs."""
+    body = body_of(standing())
+    nowhere = {p: replace(body.parts[p], along_m=np.full_like(body.parts[p].along_m, np.nan)) for p in gone}
+    body = replace(body, parts=body.parts | nowhere)
+    known = np.zeros((LAYER_COUNT, *body.label.shape), bool)
+    for part in (Part.LEFT_LEG, Part.RIGHT_LEG):
+        known[part] = np.isfinite(body.parts[part].along_m)
+    colors, where = from_twin(body, Part.LEFT_LEG, np.ones((*body.label.shape, 3), np.float32), known)
+    assert colors.shape == (*where.shape, 3) and not where.any()
 
 
 def test_a_skirt_gets_its_own_layer_and_ends_at_its_hem():

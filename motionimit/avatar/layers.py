@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..body.parts import Part
+from ..body.parts import MIRROR_PART, Part
 from .fill import distance_to, nearest_index, push_pull
 from .hair import head_from_behind
 from .inpaint import inpaint
 from .posed import PartView, PosedBody
 from .skirt import find_skirt
-from .twins import TWIN, from_twin
+from .twins import from_twin
 
 HEAD_BACK = len(Part)  # the head as seen from behind: hair where the photo shows the face
 SKIRT = len(Part) + 1  # cloth that spans both legs
@@ -49,7 +49,10 @@ def build_layers(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.
     for part in Part:
         rgba[part, ..., 3], known[part] = _part_alpha(body, part, label, matte, visible_depth, reach)
     for part in Part:
-        rgba[part, ..., :3] = _colored(body, part, rgb, known, rgba[part, ..., 3], _others(part, label, matte), reach)
+        seen = known[part]
+        if part in (Part.TRUNK, *_ARMS):
+            seen = seen & ~_contact_shadow(rgb, seen, _others(part, label, matte), reach)
+        rgba[part, ..., :3] = _colored(body, part, rgb, known, seen, rgba[part, ..., 3])
     _fill_unseen_limbs(rgba, known)
     skirt = find_skirt(body, rgb, matte, label)
     if skirt.any():
@@ -60,14 +63,9 @@ def build_layers(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.
     return Layers(np.clip(rgba, 0, 1), known, skirt)
 
 
-def _colored(
-    body: PosedBody, part: Part, rgb: np.ndarray, known: np.ndarray, alpha: np.ndarray, others: np.ndarray, reach: float
-) -> np.ndarray:
-    """[h, w, 3] a part's colours, run on from where the photo shows it; hidden slices of limbs have their twin's."""
-    seen = known[part]
-    if part in (Part.TRUNK, *_ARMS):
-        seen = seen & ~_contact_shadow(rgb, seen, others, reach)
-    if part in TWIN:
+def _colored(body: PosedBody, part: Part, rgb: np.ndarray, known: np.ndarray, seen: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """[h, w, 3] a part's colours, run on from where they are `seen`; hidden slices of limbs have their twin's."""
+    if MIRROR_PART[part] != part:
         colors, taken = from_twin(body, part, rgb, known)
         return push_pull(np.where(taken[..., None], colors, rgb), (seen | taken).astype(np.float32))
     diffused = push_pull(rgb, seen.astype(np.float32))  # limbs show too little to learn from
@@ -180,7 +178,7 @@ def _joined(view: PartView, part: Part, label: np.ndarray, visible_depth: np.nda
 
 def _fill_unseen_limbs(rgba: np.ndarray, known: np.ndarray) -> None:
     """A limb that the photo doesn't show at all takes the mean colour of its twin, or of the trunk."""
-    twins = TWIN | {Part.HEAD: Part.TRUNK, Part.TRUNK: Part.HEAD}
+    twins = {p: MIRROR_PART[p] for p in Part} | {Part.HEAD: Part.TRUNK, Part.TRUNK: Part.HEAD}
     for part, twin in twins.items():
         if not known[part].any():
             donor = twin if known[twin].any() else Part.TRUNK

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body.parts import Part
+from ..body.parts import MIRROR_PART, Part
 from .posed import PosedBody
 
-TWIN = {Part.LEFT_ARM: Part.RIGHT_ARM, Part.LEFT_LEG: Part.RIGHT_LEG}
-TWIN |= {b: a for a, b in TWIN.items()}
 SLICE_M = 0.03  # of a limb's length
 HIDDEN, SHOWN = 0.25, 0.5  # a slice of which less is seen is taken from the twin's, of which more must be
 FEW_PX = 12
@@ -19,13 +17,14 @@ def from_twin(body: PosedBody, part: Part, rgb: np.ndarray, known: np.ndarray) -
 
     rgb [h, w, 3] of the photo, known [L, h, w] bool: where it shows each part. A slice has one colour, the median of the twin's.
     """
-    own, other = (_slices(body, p) for p in (part, TWIN[part]))
+    twin = MIRROR_PART[part]
+    own, other = (_slices(body, p) for p in (part, twin))
     count = int(max(own.max(), other.max(), 0)) + 1  # at least one: both can lie outside the photo
     lacks = _shares(own, known[part], count) < HIDDEN
-    has = _shares(other, known[TWIN[part]], count) > SHOWN
+    has = _shares(other, known[twin], count) > SHOWN
     colors = np.zeros((count, 3), np.float32)
     for k in np.flatnonzero(lacks & has):
-        pixels = rgb[(other == k) & known[TWIN[part]]]
+        pixels = rgb[(other == k) & known[twin]]
         if len(pixels) >= FEW_PX:
             colors[k] = np.median(pixels, axis=0)
         else:

@@ -98,15 +98,20 @@ def closed(grid: ReliefGrid):
     return (side + (middle - side) * grid.closing for side in (grid.near, grid.far))
 
 
-@pytest.mark.parametrize("person", [standing, big_hair])
-def test_hair_makes_the_relief_deeper_and_never_thinner(person):
+def bare_head(person):
+    """The body, the head's matte, its grid without hair, and rows and columns of the pixels under the grid's vertices."""
     photo = person()
     body, head = head_of(photo)
     alpha = head * photo.matte
     grid = relief(body, alpha)
+    return body, alpha, grid, *(np.minimum(grid.uv[..., k].astype(int), alpha.shape[1 - k] - 1) for k in (1, 0))
+
+
+@pytest.mark.parametrize("person", [standing, big_hair])
+def test_hair_makes_the_relief_deeper_and_never_thinner(person):
+    body, alpha, grid, row, column = bare_head(person)
     hairy = with_hair(body, grid, alpha)
     (near, far), (front, back) = closed(grid), closed(hairy)
-    row, column = (np.minimum(grid.uv[..., k].astype(int), alpha.shape[1 - k] - 1) for k in (1, 0))
     gain = (back - front) - (far - near)
     depth = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 5)[row, column]
     inner = gain[depth >= 2 * CELL_PX]
@@ -120,12 +125,8 @@ def test_hair_makes_the_relief_deeper_and_never_thinner(person):
 @pytest.mark.parametrize("person", [standing, big_hair])
 def test_both_sides_meet_at_the_outline_of_the_crown(person):
     """Else the last cells of both stand up as two sheets, which are horns in profile."""
-    photo = person()
-    body, head = head_of(photo)
-    alpha = head * photo.matte
-    grid = relief(body, alpha)
+    body, alpha, grid, row, column = bare_head(person)
     front, back = closed(with_hair(body, grid, alpha))
-    row, column = (np.minimum(grid.uv[..., k].astype(int), alpha.shape[1 - k] - 1) for k in (1, 0))
     rim = (alpha[row, column] < 0.5) & (row < np.flatnonzero((body.region == Region.FACE).any(1))[0])
     apart = (back - front)[rim].max()
     assert rim.any() and apart < 1e-6, f"the sides are up to {1000 * apart:.0f} mm apart"

@@ -24,8 +24,8 @@ from avatar_material import (
 
 from motionimit.avatar.labels import label_matte
 from motionimit.avatar.layers import HEAD_BACK, LAYER_COUNT, SKIRT, build_layers
-from motionimit.avatar.twins import SLICE_M, TWIN, from_twin
-from motionimit.body.parts import Part
+from motionimit.avatar.twins import SLICE_M, from_twin
+from motionimit.body.parts import MIRROR_PART, Part
 
 SEEN = (*Part, SKIRT)  # HEAD_BACK lies behind HEAD, in the same pixels
 PEOPLE = (standing, arm_across, full_skirt)
@@ -132,11 +132,11 @@ def test_a_hidden_arm_is_filled_with_an_arms_colours():
 def test_a_hidden_slice_of_a_limb_has_the_colour_that_its_twin_has_there(part):
     """A sleeve that ends half way along the one arm ends half way along the other, though the photo shows half of it."""
     body = body_of(standing())
-    own, other = body.parts[part].along_m, body.parts[TWIN[part]].along_m
+    own, other = body.parts[part].along_m, body.parts[MIRROR_PART[part]].along_m
     ends = float(np.nanmedian(other))
     rgb = np.where((other < ends)[..., None], np.float32(SHIRT), np.float32(SKIN))
     known = np.zeros((LAYER_COUNT, *own.shape), bool)
-    known[TWIN[part]] = np.isfinite(other)
+    known[MIRROR_PART[part]] = np.isfinite(other)
     known[part] = own < ends - 0.1
     colors, where = from_twin(body, part, rgb, known)
     assert not (where & known[part]).any(), "what the photo shows is not replaced"

@@ -12,6 +12,7 @@ from .posed import PosedBody
 
 ENOUGH_PX = 20
 NECK_IS_BARE = 0.35  # share of hair beside the neck below which the neck's back shows skin
+UNLIKE_SKIN = 20.0  # CIELAB difference to the face beyond which nothing on the neck is skin
 CHIN_SHADOW = 12  # the shadow (or beard) under the chin is this part of the face's height
 
 
@@ -39,15 +40,16 @@ def head_from_behind(body: PosedBody, rgb: np.ndarray, head: np.ndarray) -> np.n
     out = rgb.copy()
     behind = inpaint(rgb[window], ~hair)
     share = cv2.GaussianBlur(neck.astype(np.float32), (0, 0), 1.5)[..., None]
-    out[window] = behind * (1 - share) + _nape(rgb[window], inside & ~hair, region) * share
+    out[window] = behind * (1 - share) + _nape(rgb[window], behind, inside & ~hair, region) * share
     return out
 
 
-def _nape(rgb: np.ndarray, skin: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """[h, w, 3] the photo with mouth, chin and the shadow under it replaced by the neck's skin; as it is where none is bare.
+def _nape(rgb: np.ndarray, behind: np.ndarray, skin: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """[h, w, 3] the photo with mouth, chin and the shadow under it replaced by the neck's skin; where none is bare, as under a
+    collar, by the hair `behind` [h, w, 3].
 
     `skin` [h, w] bool: pixels of the head that aren't hair. Of the neck's, the half that looks most like the face is taken for
-    bare: the rest is collar, chain or shadow.
+    bare, if it is like it at all: the rest is collar, chain or shadow.
     """
     face = region == Region.FACE
     reach = max(1, int(face.any(1).sum()) // CHIN_SHADOW)
@@ -58,9 +60,10 @@ def _nape(rgb: np.ndarray, skin: np.ndarray, region: np.ndarray) -> np.ndarray:
         return rgb
     lab = cv2.cvtColor(cv2.GaussianBlur(rgb, (0, 0), 1.0).astype(np.float32), cv2.COLOR_RGB2Lab)
     off = np.linalg.norm(lab - np.median(lab[skin & face], axis=0), axis=-1)
-    bare = neck & (off <= np.median(off[neck]))
+    bare = neck & (off <= min(float(np.median(off[neck])), UNLIKE_SKIN))
     share = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), reach)[..., None]
-    return np.asarray(rgb * (1 - share) + push_pull(rgb, bare.astype(np.float32)) * share)
+    below = push_pull(rgb, bare.astype(np.float32)) if bare.sum() >= ENOUGH_PX else behind
+    return np.asarray(rgb * (1 - share) + below * share)
 
 
 def _hair(rgb: np.ndarray, inside: np.ndarray, region: np.ndarray) -> np.ndarray:

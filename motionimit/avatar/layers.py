@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from ..body.parts import MIRROR_PART, Part
+from .back import trunk_from_behind
 from .fill import distance_to, nearest_index, push_pull
 from .hair import head_from_behind
 from .inpaint import inpaint
@@ -21,7 +22,10 @@ from .twins import from_twin
 
 HEAD_BACK = len(Part)  # the head as seen from behind: hair where the photo shows the face
 SKIRT = len(Part) + 1  # cloth that spans both legs
-LAYER_COUNT = len(Part) + 2
+TRUNK_BACK = len(Part) + 2  # the trunk as seen from behind: cloth where the photo shows ties, necklines, zips
+LAYER_COUNT = len(Part) + 3
+BEHIND = {Part.HEAD: HEAD_BACK, Part.TRUNK: TRUNK_BACK}
+FRONT_OF = {back: part for part, back in BEHIND.items()}
 OCCLUSION_STEP_M = 0.04  # a part this much behind the visible one is hidden by it; less is a joint between the two ..
 SEAM_REACH = 3.0  # .. if it is within this many reaches of the seam of their meshes
 OVERLAP_OF_HEIGHT = 0.012  # a reach: how far joined parts run under each other, as a share of the person's height
@@ -58,9 +62,18 @@ def build_layers(body: PosedBody, rgb: np.ndarray, matte: np.ndarray, label: np.
     if skirt.any():
         hands = np.isin(label, _ARMS) & (distance_to(np.isin(body.label, _ARMS)) < reach)  # not a hem that they hold
         _lay_skirt(body, rgba, known, rgb, matte, skirt & ~hands, hands, reach)
-    rgba[HEAD_BACK] = rgba[Part.HEAD]
+    for part, back in BEHIND.items():
+        rgba[back] = rgba[part]
     rgba[HEAD_BACK, ..., :3] = head_from_behind(body, rgb, known[Part.HEAD])
+    _turn_trunk(body, rgb, rgba, known)
     return Layers(np.clip(rgba, 0, 1), known, skirt)
+
+
+def _turn_trunk(body: PosedBody, rgb: np.ndarray, rgba: np.ndarray, known: np.ndarray) -> None:
+    """Paint the trunk's back; what was changed there is no longer the photo's."""
+    trunk, shown = rgba[Part.TRUNK], known[Part.TRUNK]
+    rgba[TRUNK_BACK, ..., :3], changed = trunk_from_behind(body, rgb, trunk[..., :3], shown, trunk[..., 3])
+    known[TRUNK_BACK] = shown & ~changed
 
 
 def _colored(body: PosedBody, part: Part, rgb: np.ndarray, known: np.ndarray, seen: np.ndarray, alpha: np.ndarray) -> np.ndarray:

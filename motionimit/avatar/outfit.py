@@ -11,7 +11,7 @@ from ..body.model import BodyModel
 from ..body.parts import Part, Region
 from .fill import distance_to, nearest_index
 from .garments import Garment, label_garments
-from .layers import HEAD_BACK, SKIRT
+from .layers import HEAD_BACK, SKIRT, TRUNK_BACK
 from .palette import to_lab
 from .places import PART_OF_REGION, along_arms, find_places, front_of, garment_prior, heights, spread
 from .portrait import Portrait
@@ -29,7 +29,8 @@ SAME_COLORS = 0.7  # overlap of two garments' colours from which they count as o
 
 _HANDS = [r for r in Region if r.name.endswith(("FOREARM", "HAND"))]
 _ARMS, _LEGS = (Part.LEFT_ARM, Part.RIGHT_ARM), (Part.LEFT_LEG, Part.RIGHT_LEG)
-_BESIDE = dict.fromkeys(_ARMS, (Part.TRUNK, *_LEGS)) | dict.fromkeys((*_LEGS, Part.TRUNK, Part.HEAD, SKIRT), _ARMS)  # by layer
+_TRUNKS = (Part.TRUNK, TRUNK_BACK)
+_BESIDE = dict.fromkeys(_ARMS, (Part.TRUNK, *_LEGS)) | dict.fromkeys((*_LEGS, *_TRUNKS, Part.HEAD, SKIRT), _ARMS)  # by layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,9 @@ def parse_garments(portrait: Portrait, model: BodyModel) -> Outfit:
     prior = garment_prior(find_places(body, regions, model, betas))
     labels, colors = label_garments(to_lab(portrait.photo.numpy()[..., :3]), regions, prior)
     layers = _per_layer(labels, portrait)
-    layers[Part.TRUNK] = _without_arms(layers[Part.TRUNK], spread(body, model, Part.TRUNK, heights(model, betas)), regions)
+    height = spread(body, model, Part.TRUNK, heights(model, betas))
+    for layer in _TRUNKS:
+        layers[layer] = _without_arms(layers[layer], height, regions)
     _sleeves(layers, portrait.known.numpy(), body, model, along_arms(model, betas))
     shown = portrait.known.numpy() & (layers == labels)
     for layer, others in _BESIDE.items():
@@ -77,7 +80,7 @@ def _per_layer(labels: np.ndarray, portrait: Portrait) -> np.ndarray:
             out[layer][drawn] = default.get(layer, Garment.UPPER)
             continue
         index, _ = nearest_index(seen)
-        kept = (Garment.HAIR, Garment.SKIN) if layer == Part.TRUNK else (Garment.HAIR,)
+        kept = (Garment.HAIR, Garment.SKIN) if layer in _TRUNKS else (Garment.HAIR,)
         out[layer] = _cleaned(np.where(drawn, labels.reshape(-1)[index], -1), kept)
     behind = (out[HEAD_BACK] == Garment.SKIN) & np.isin(portrait.regions.numpy(), (Region.FACE, Region.SCALP))
     out[HEAD_BACK][behind] = Garment.HAIR

@@ -12,7 +12,7 @@ from ..body.model import BodyModel
 from ..body.parts import JOINT_NAMES, Part, Region
 from ..flow.raster import Raster
 from .fill import nearest_index
-from .layers import HEAD_BACK, SKIRT
+from .layers import FRONT_OF, SKIRT
 from .posed import PosedBody
 from .skirt import lower_body
 
@@ -72,8 +72,7 @@ def find_places(body: PosedBody, regions: np.ndarray, model: BodyModel, betas: T
 
 def front_of(body: PosedBody, layer: int) -> Raster:
     """The bare body under a texture layer, seen from the front."""
-    part = Part.HEAD if layer == HEAD_BACK else layer
-    return lower_body(body)[0] if layer == SKIRT else body.parts[Part(part)].front
+    return lower_body(body)[0] if layer == SKIRT else body.parts[Part(FRONT_OF.get(layer, layer))].front
 
 
 def spread(body: PosedBody, model: BodyModel, layer: int, values: np.ndarray) -> np.ndarray:

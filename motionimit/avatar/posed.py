@@ -22,7 +22,7 @@ class PartView:
     front: Raster  # nearest surface that faces the camera
     back: Raster  # nearest surface that faces away
     seam_px: np.ndarray  # [n, 2] where its mesh joins that of other parts, texture pixels
-    along_m: np.ndarray  # [h, w] of the front in the rest pose: arms, off the midline; others, below the pelvis; NaN off it
+    rest_m: np.ndarray  # [h, w, 3] float32: where the front's surface lies in the rest pose, seen from the pelvis; NaN off it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ def pose_body(model: BodyModel, params: BodyParams, camera: Camera) -> PosedBody
             view = rasterize(screen, faces[index], camera.size_px)
             ids = torch.where(view.face >= 0, index[view.face.clamp_min(0)] if len(index) else view.face, -1)
             views.append(Raster(ids, view.barycentric, view.depth_m))
-        place = rest[:, 0].abs() if part in (Part.LEFT_ARM, Part.RIGHT_ARM) else joints[0, 1] - rest[:, 1]
-        parts[part] = PartView(views[0], views[1], _seam(faces, of_part, screen), _interpolated(views[0], place[faces]))
+        place = _interpolated(views[0], (rest - joints[0])[faces])
+        parts[part] = PartView(views[0], views[1], _seam(faces, of_part, screen), place)
     return PosedBody(
         camera,
         screen,
@@ -80,9 +80,11 @@ def pose_body(model: BodyModel, params: BodyParams, camera: Camera) -> PosedBody
 
 
 def _interpolated(view: Raster, corners: Tensor) -> np.ndarray:
-    """[h, w] what a raster's pixels see of values at the faces' corners [F, 3]; NaN where they see nothing."""
-    values = (corners[view.face.clamp_min(0)] * view.barycentric).sum(-1)
-    return np.asarray(torch.where(view.face >= 0, values, torch.nan).float().numpy())
+    """[h, w, C] what a raster's pixels see of values at the faces' corners [F, 3, C]; NaN where they see nothing."""
+    out = torch.full((*view.face.shape, corners.shape[-1]), torch.nan)
+    seen = view.face >= 0
+    out[seen] = (corners[view.face[seen]] * view.barycentric[seen][..., None]).sum(1).float()
+    return out.numpy()
 
 
 def _seam(faces: Tensor, of_part: Tensor, screen: Tensor) -> np.ndarray:

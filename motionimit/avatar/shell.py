@@ -16,7 +16,7 @@ from ..body.parts import Part
 from ..flow.raster import Raster
 from ..flow.surface import Surface, top_bones
 from .fill import nearest_index
-from .layers import HEAD_BACK, SKIRT
+from .layers import BEHIND, SKIRT
 from .posed import PosedBody
 from .skirt import drape_weights, lower_body
 from .underlay import unpose
@@ -40,8 +40,7 @@ def part_shells(body: PosedBody, part: Part, alpha: np.ndarray, weights: Tensor,
     if part == Part.HEAD:
         grid = with_hair(body, grid, alpha)
     skin = _smooth_weights(grid.skin)
-    back_layer = HEAD_BACK if part == Part.HEAD else int(part)
-    return [_relief(body, grid, skin, int(part), True), _relief(body, grid, skin, back_layer, False)]
+    return [_relief(body, grid, skin, int(part), True), _relief(body, grid, skin, int(BEHIND.get(part, part)), False)]
 
 
 def skirt_shells(body: PosedBody, alpha: np.ndarray, weights: Tensor, faces: Tensor, cell_px: float) -> list[Surface]:

@@ -24,7 +24,7 @@ from .packing import Flaw, pack_portrait, portrait_head, unpack_portrait
 from .portrait import Portrait, output_size
 
 FAMILY = "motionimit-avatar-"
-FORMAT = FAMILY + "2"
+FORMAT = FAMILY + "3"
 MAX_BYTES = 1 << 30
 _TYPES: dict[type, str] = {np.float32: "F32", np.uint8: "U8", np.int8: "I8", np.uint16: "U16", np.uint32: "U32"}
 _AGAIN = "copy it again, or make it anew with 'motionimit avatar'"

@@ -33,9 +33,15 @@ def from_twin(body: PosedBody, part: Part, rgb: np.ndarray, known: np.ndarray) -
     return colors[own], where
 
 
+def along_limb(body: PosedBody, part: Part) -> np.ndarray:
+    """[h, w] metres off the midline for an arm, below the pelvis for a leg, of its front in the rest pose; NaN off it."""
+    place = body.parts[part].rest_m
+    return np.asarray(np.abs(place[..., 0]) if part in (Part.LEFT_ARM, Part.RIGHT_ARM) else -place[..., 1])
+
+
 def _slices(body: PosedBody, part: Part) -> np.ndarray:
     """[h, w] int: which slice of the limb each pixel of its front is, -1 off it."""
-    along = body.parts[part].along_m
+    along = along_limb(body, part)
     return np.where(np.isfinite(along), np.maximum(np.nan_to_num(along), 0) / SLICE_M, -1).astype(int)
 
 

@@ -11,7 +11,7 @@ from ..body.model import BodyModel
 from ..body.parts import Part
 from ..flow.surface import FILLING_M, Surface, skinning, top_bones
 from .fill import nearest_index
-from .layers import HEAD_BACK
+from .layers import BEHIND
 from .posed import PosedBody
 
 CONFIDENCE = 0.1
@@ -34,7 +34,9 @@ def underlay(body: PosedBody, model: BodyModel, alpha: np.ndarray) -> Surface:
     moved = torch.from_numpy(uv + pull)
     posed = body.camera.unproject(moved, -body.screen[:, 2].float())
     bones, weights = top_bones(model.weights.float())
-    layer = torch.where(_faces_away(body.screen, model.faces) & (model.part_of_face == Part.HEAD), HEAD_BACK, model.part_of_face)
+    away, layer = _faces_away(body.screen, model.faces), model.part_of_face.clone()
+    for front, back in BEHIND.items():
+        layer[away & (model.part_of_face == front)] = back
     count = len(model.faces)
     return Surface(
         rest_m=unpose(body.transforms, bones, weights, posed),

@@ -23,11 +23,11 @@ from avatar_material import (
 )
 
 from motionimit.avatar.labels import label_matte
-from motionimit.avatar.layers import HEAD_BACK, LAYER_COUNT, SKIRT, build_layers
-from motionimit.avatar.twins import SLICE_M, from_twin
+from motionimit.avatar.layers import BEHIND, LAYER_COUNT, SKIRT, build_layers
+from motionimit.avatar.twins import SLICE_M, along_limb, from_twin
 from motionimit.body.parts import MIRROR_PART, Part
 
-SEEN = (*Part, SKIRT)  # HEAD_BACK lies behind HEAD, in the same pixels
+SEEN = (*Part, SKIRT)  # the backs lie behind HEAD and TRUNK, in the same pixels
 PEOPLE = (standing, arm_across, full_skirt)
 
 
@@ -132,7 +132,7 @@ def test_a_hidden_arm_is_filled_with_an_arms_colours():
 def test_a_hidden_slice_of_a_limb_has_the_colour_that_its_twin_has_there(part):
     """A sleeve that ends half way along the one arm ends half way along the other, though the photo shows half of it."""
     body = body_of(standing())
-    own, other = body.parts[part].along_m, body.parts[MIRROR_PART[part]].along_m
+    own, other = along_limb(body, part), along_limb(body, MIRROR_PART[part])
     ends = float(np.nanmedian(other))
     rgb = np.where((other < ends)[..., None], np.float32(SHIRT), np.float32(SKIN))
     known = np.zeros((LAYER_COUNT, *own.shape), bool)
@@ -153,11 +153,11 @@ def test_a_hidden_slice_of_a_limb_has_the_colour_that_its_twin_has_there(part):
 def test_limbs_outside_the_photo_have_and_give_no_colours(gone):
     """A photo that ends at the chest or between the legs."""
     body = body_of(standing())
-    nowhere = {p: replace(body.parts[p], along_m=np.full_like(body.parts[p].along_m, np.nan)) for p in gone}
+    nowhere = {p: replace(body.parts[p], rest_m=np.full_like(body.parts[p].rest_m, np.nan)) for p in gone}
     body = replace(body, parts=body.parts | nowhere)
     known = np.zeros((LAYER_COUNT, *body.label.shape), bool)
     for part in (Part.LEFT_LEG, Part.RIGHT_LEG):
-        known[part] = np.isfinite(body.parts[part].along_m)
+        known[part] = np.isfinite(along_limb(body, part))
     colors, where = from_twin(body, Part.LEFT_LEG, np.ones((*body.label.shape, 3), np.float32), known)
     assert colors.shape == (*where.shape, 3) and not where.any()
 
@@ -179,6 +179,7 @@ def test_without_a_skirt_its_layer_is_empty():
     assert layers.rgba[SKIRT, ..., 3].max() == 0
 
 
-def test_the_back_of_the_head_has_the_heads_outline():
+@pytest.mark.parametrize("part", BEHIND)
+def test_the_back_of_a_part_has_its_outline(part):
     _, _, _, layers = layers_of(standing)
-    assert np.array_equal(layers.rgba[HEAD_BACK, ..., 3], layers.rgba[Part.HEAD, ..., 3])
+    assert np.array_equal(layers.rgba[BEHIND[part], ..., 3], layers.rgba[part, ..., 3])

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
+from motionimit.avatar.layers import LAYER_COUNT
 from motionimit.avatar.storage import read_avatar
 from motionimit.errors import BadInput
 from motionimit.flow.transfer import Renderer
@@ -65,7 +66,7 @@ def test_unreadable_description(file: Path, text: str) -> None:
     ("place", "value", "said"),
     [
         (("portraits", 0, "layers"), 10**9, "layers"),
-        (("portraits", 0, "layers"), 9, "needed"),
+        (("portraits", 0, "layers"), LAYER_COUNT + 1, "needed"),
         (("portraits", 0, "layers"), True, "layers"),
         (("portraits", 0, "layers"), 0, "layers"),
         (("portraits", 0, "window"), [500.0, 1, 1, 300, 300], "needed"),

@@ -1,5 +1,6 @@
 """Inpainting and the clean background: lines go on behind the person, and nothing of the person stays."""
 
+import cv2
 import numpy as np
 import pytest
 from avatar_material import HAIR, SHIRT, SKIN, TROUSERS, arm_across, close_to, standing
@@ -112,3 +113,17 @@ def test_the_hole_covers_the_soft_rim_and_a_halo():
     assert gap[distance_to(matte > 0.05) <= reach - 0.5].all()
     assert not gap[distance_to(matte > 0.05) > 2 * reach + 1].any()
     assert not hole_of(np.zeros((20, 20), np.float32)).any(), "nobody, no hole"
+
+
+def test_what_the_outline_cuts_has_no_hard_edge_there():
+    """A dark window half covered by somebody: patches may end it where they stood, but not with a step along their outline."""
+    y, x = np.mgrid[:200, :240]
+    noise = np.random.default_rng(0).normal(0, 0.01, (200, 240, 1))
+    window = (x > 50) & (x < 110) & (y > 60) & (y < 150)
+    rgb = (np.where(window[..., None], 0.25, 0.8) + noise).repeat(3, -1).astype(np.float32)
+    hole = (x - 120) ** 2 + (y - 105) ** 2 < 60**2
+    filled = inpaint(rgb, hole)
+    low = cv2.GaussianBlur(filled, (0, 0), 2.0)[..., 0]
+    steep = np.hypot(cv2.Sobel(low, cv2.CV_32F, 1, 0), cv2.Sobel(low, cv2.CV_32F, 0, 1)) / 8
+    outline = (np.abs(np.hypot(x - 120, y - 105) - 60) < 3) & (y > 75) & (y < 135) & (x < 100)
+    assert steep[outline].mean() < 0.05, f"lightness changes by {steep[outline].mean():.3f} per pixel along the outline"

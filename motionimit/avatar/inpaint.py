@@ -16,7 +16,6 @@ init_warp()
 
 RADIUS = wp.constant(3)  # patches of 7 x 7
 COARSEST_PX, FINEST_PX = 40, 240  # long side of the pyramid's ends
-RIM_PX, FADE = 3.0, 0.03  # a step along the hole's outline is measured over .. and fades over this share of the long side
 ROUNDS = 4  # search and vote, per level
 SIDEWAYS, UPRIGHT = 0.6, 0.1  # cost of a source a whole image height off the row, or the column, where all lines run along it
 
@@ -147,7 +146,7 @@ def inpaint(rgb: np.ndarray, hole: np.ndarray, seed: int = 0) -> np.ndarray:
         guess, field = _solve(guess, gap, usable, field, seed + number)
     if field is None:
         return base
-    return np.where(hole[..., None], _joined(_transplant(base, field, guess, hole), base, hole), rgb)
+    return np.where(hole[..., None], _transplant(base, field, guess, hole), rgb)
 
 
 def _line_prior(image: np.ndarray, gap: np.ndarray) -> np.ndarray:
@@ -204,19 +203,6 @@ def _scaled_field(field: np.ndarray, height: int, width: int) -> np.ndarray:
     offset = field[rows, columns] - np.stack((rows, columns), -1)
     scale = np.array([height / field.shape[0], width / field.shape[1]])
     return np.round(offset * scale).astype(np.int32) + np.stack((y, x), -1)
-
-
-def _joined(fill: np.ndarray, base: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """The filled picture [H, W, 3] without a step along the hole's outline, where patches found no way to go on with what is cut.
-
-    There its low frequencies are those of the diffusion `base`, and fade into its own inwards.
-    """
-    inside = cv2.distanceTransform(np.pad(hole, 1, mode="edge").astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    rim = (hole & (inside <= RIM_PX)).astype(np.float32)
-    weight = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), RIM_PX)[..., None] + 1e-6
-    own = cv2.GaussianBlur(fill * hole[..., None], (0, 0), RIM_PX) / weight
-    step = push_pull(base - own, rim) * np.exp(-inside / (FADE * max(hole.shape)))[..., None]
-    return np.asarray(np.clip(fill + step, 0, 1), np.float32)
 
 
 def _transplant(base: np.ndarray, field: np.ndarray, guess: np.ndarray, hole: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from .weight_files import Family, family_of, load_weights, save_weights
 
 DATA = Path(__file__).parent / "data"
 HASHES = "weights.sha256"  # JSON in DATA: file name → sha256
-GENERATOR = {"generator": Family("generator", "generator", "1", GeneratorConfig.from_dict, Generator)}
+GENERATOR = {"generator": Family("generator", "generator", "2", GeneratorConfig.from_dict, Generator)}
 STILLS = {
     "pg2": Family("pg2", "PG²", "1", Pg2Config.from_dict, PG2),
     "rsa": Family("rsa", "RSA-GAN", "1", RsaConfig.from_dict, RSAGAN),

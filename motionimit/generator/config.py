@@ -22,10 +22,9 @@ class GeneratorConfig:
     attention: str = "att"  # "att": liquid warping with attention (AttLWB); "add": warped features are added (AddLWB)
     semantics: bool = True  # regional fusion of parsing and pose, region styles
     correspondence: bool = True  # style injection along the correspondence of poses
-    support_cells: int = 3  # how far from person and body, in cells of 8 px, new alpha may appear
 
     def __post_init__(self) -> None:
-        whole = (*self.channels, self.key_channels, self.token_channels, self.residual_blocks, self.support_cells)
+        whole = (*self.channels, self.key_channels, self.token_channels, self.residual_blocks)
         if len(self.channels) != 3 or not all(type(n) is int and 1 <= n <= 1024 for n in whole):
             raise ValueError(f"the generator's sizes must be three channel counts and whole numbers from 1 to 1024, got {self}")
         if self.channels[2] % 2 or self.residual_blocks > 16 or self.attention not in ATTENTIONS:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 RAW = 5  # residual rgb, blend gate, residual alpha
-CELL_PX = 8
+CELL_PX, FAR_CELLS = 8, 9
 UNSURE, SURE = 3.0, -3.0  # the gate's logit at the start, at confidence 0 and 1
 RIM_PX = 9  # window over which the gate closes towards the silhouette, and over which sureness holds the matte
 
@@ -19,20 +19,15 @@ def within_unit(x: Tensor) -> Tensor:
     return x + (x.clamp(0, 1) - x).detach()
 
 
-def surroundings(premultiplied: Tensor, alpha: Tensor, body: Tensor, cells: int) -> tuple[Tensor, Tensor]:
-    """A smooth colour for alpha that is new, and where new alpha may appear at all.
+def surroundings(premultiplied: Tensor, alpha: Tensor) -> Tensor:
+    """[B, 3, H, W] the person's colours averaged over nearby cells, for where nothing is drawn; 0 far away.
 
-    premultiplied [B, 3, H, W], alpha and body (1 = on it) [B, 1, H, W]. Returns (fill [B, 3, H, W]: the person's colours averaged
-    over nearby cells, 0 far away; support [B, 1, H, W]: 1 up to `cells` cells of 8 px from person and body, then falling to
-    exactly 0, so that no veil can lie on the background).
+    premultiplied [B, 3, H, W], alpha [B, 1, H, W].
     """
     sums = F.avg_pool2d(torch.cat([premultiplied, alpha], 1), CELL_PX)
-    window = 2 * cells + 3  # the ramp's cell included
-    sums = sums + 0.05 * F.avg_pool2d(sums, 3, 1, 1) + 1e-3 * F.avg_pool2d(sums, window, 1, window // 2)
-    drawn = F.max_pool2d(torch.maximum(alpha, body), CELL_PX) > 0
-    support = F.max_pool2d(drawn.to(alpha.dtype), 2 * cells + 1, 1, cells)
-    smooth = F.interpolate(torch.cat([sums, support], 1), scale_factor=float(CELL_PX), mode="bilinear", align_corners=False)
-    return smooth[:, :3] / smooth[:, 3:4].clamp_min(1e-6), smooth[:, 4:]
+    sums = sums + 0.05 * F.avg_pool2d(sums, 3, 1, 1) + 1e-3 * F.avg_pool2d(sums, FAR_CELLS, 1, FAR_CELLS // 2)
+    smooth = F.interpolate(sums, scale_factor=float(CELL_PX), mode="bilinear", align_corners=False)
+    return smooth[:, :3] / smooth[:, 3:].clamp_min(1e-6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +37,13 @@ class Canvas:
     base: Tensor  # [B, 3, H, W] straight colour of the geometric result, and a smooth fill outside its alpha
     alpha: Tensor  # [B, 1, H, W]
     confidence: Tensor  # [B, 1, H, W]
-    support: Tensor  # [B, 1, H, W] where alpha may change
 
     @classmethod
-    def of(cls, rgba: Tensor, confidence: Tensor, body: Tensor, cells: int) -> Canvas:
-        """From the geometric result (straight alpha); body: 1 on the bare posed body."""
+    def of(cls, rgba: Tensor, confidence: Tensor) -> Canvas:
+        """From the geometric result (straight alpha)."""
         straight, alpha = rgba[:, :3], rgba[:, 3:]
-        fill, support = surroundings(straight * alpha, alpha, body, cells)
-        return cls(torch.lerp(fill, straight, (alpha * 255).clamp_max(1)), alpha, confidence, support)
+        fill = surroundings(straight * alpha, alpha)
+        return cls(torch.lerp(fill, straight, (alpha * 255).clamp_max(1)), alpha, confidence)
 
     def missing(self, colours: Tensor) -> Tensor:
         """What styles' premultiplied colours [B, 4·K, H/8, W/8] would change of the base, at 1/2: [B, 3·K, H/2, W/2].
@@ -64,14 +58,14 @@ class Canvas:
     def painted(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """raw [B, 5, H, W] → (rgb [B, 3, H, W], alpha [B, 1, H, W], gate [B, 1, H, W]).
 
-        rgb = base + gate · residual, gate = away³ · sigmoid(g + UNSURE + (SURE - UNSURE) confidence), alpha = alpha + support ·
-        free · min(tanh(a), 0), all clamped to 0..1. With raw = 0 this is the geometric result. The gate closes along the
+        rgb = base + gate · residual, gate = away³ · sigmoid(g + UNSURE + (SURE - UNSURE) confidence), alpha = alpha + free ·
+        min(tanh(a), 0), all clamped to 0..1. With raw = 0 this is the geometric result. The gate closes along the
         silhouette (`away` falls to 0 there), alpha only falls, stays as drawn next to what a photo showed (`free` is 0 there),
         and nothing is moved: outlines of synthetic people are wrong in other ways than real ones, and what was learned there
         put halos round these and ate hair and hems.
         """
         mean = F.avg_pool2d(F.avg_pool2d(self.alpha, (RIM_PX, 1), 1, (RIM_PX // 2, 0)), (1, RIM_PX), 1, (0, RIM_PX // 2))
         gate = (2 * mean - 1).abs() ** 3 * torch.sigmoid(raw[:, 3:4] + UNSURE + (SURE - UNSURE) * self.confidence)
-        free = self.support * (1 - F.max_pool2d(self.confidence * self.alpha, RIM_PX, 1, RIM_PX // 2))
+        free = 1 - F.max_pool2d(self.confidence * self.alpha, RIM_PX, 1, RIM_PX // 2)
         fall = 1 - within_unit(1 + torch.tanh(raw[:, 4:]))
         return within_unit(self.base + gate * raw[:, :3]), within_unit(self.alpha - free * fall), gate

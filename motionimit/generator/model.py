@@ -143,7 +143,7 @@ class Generator(nn.Module):
         x = self.up2(torch.cat([hidden, passing], 1), second)
         x = self.up1(self.warps[1](x, identity.levels[1], *flow), first)
         x = F.relu(self.warps[0](x, identity.levels[0], *flow))
-        canvas = Canvas.of(rgba, confidence, (target.body[:, None] >= 0).to(self.dtype), self.config.support_cells)
+        canvas = Canvas.of(rgba, confidence)
         if colours:
             x = torch.cat([x, canvas.missing(torch.cat(colours, 1))], 1)
         rgb, alpha, gate = canvas.painted(F.pixel_shuffle(self.head(x), 2))

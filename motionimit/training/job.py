@@ -92,7 +92,9 @@ def train(job: TrainJob, progress: Progress, note: Callable[[str], None]) -> Any
     if job.perceptual is None and hasattr(s.weights, "perceptual"):
         note("no --perceptual file: a Laplacian pyramid stands in for LPIPS")
     learner = parts.learner(model, critics, s, accelerator, perceptual_distance(job.perceptual))
-    trainer = Trainer(learner, source, job.out, _exporter(parts.save, job.data.name), progress, note)
+    trainer = Trainer(
+        learner, source, job.out, _exporter(parts.save, f"{job.data.name}: {parts.people(job.data)}"), progress, note
+    )
     if job.start_from is not None:
         trainer.start_from(job.start_from)
         note(f"weights of step {learner.step} from {shown(job.start_from)}; the optimisers warm up")

@@ -24,7 +24,7 @@ from ..pose.detector import MediaPipeDetector, PoseDetector
 from ..types import Progress
 from .footage import Footage, Span
 from .real_truth import RealStage, cut_out
-from .storage import Example, write_example
+from .storage import FILMED, Example, write_example
 
 HEIGHT_PX = 512
 _TRIES = 2  # pairs of frames looked at in each stretch of a clip, sharpest first
@@ -127,7 +127,7 @@ def example_of_clip(clip: Path, settings: RealSettings, model: BodyModel, detect
         sequences += [s for s in (stage.sequence(t, frames) for t in order) if s is not None][:1]
     if not sequences:
         raise BadInput(f"No two frames of {shown(clip)} could be used: fit or mask went astray; try another clip or span.")
-    about = {"seed": str(settings.seed), "kind": "real", "photos": str(len(chosen)), "clip": clip.name}
+    about = {"seed": str(settings.seed), "kind": FILMED, "photos": str(len(chosen)), "clip": clip.name}
     return chosen[0], Example(stage.ensemble.source, tuple(sequences), about)
 
 

@@ -27,6 +27,7 @@ class Parts:
     learner: Callable[..., Learner]
     open_data: Callable[[Path, TrainSettings, Any, int], BatchSource]  # folder, settings, configuration, number of the process
     save: Callable[..., None]  # path, network, what stands beside the weights
+    people: Callable[[Path], str]  # folder → whom its data show
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,11 @@ def _attlwb() -> Parts:
     from .clip_learner import ClipLearner
     from .dataset import open_dataset
     from .discriminator import Discriminators
+    from .storage import people_in
 
-    return Parts(Generator, Discriminators, ClipLearner, lambda f, s, c, rank: open_dataset(f, s, rank), save_generator)
+    return Parts(
+        Generator, Discriminators, ClipLearner, lambda f, s, c, rank: open_dataset(f, s, rank), save_generator, people_in
+    )
 
 
 def _open_stills(folder: Path, settings: TrainSettings, config: Any, rank: int) -> BatchSource:
@@ -56,12 +60,18 @@ def _open_stills(folder: Path, settings: TrainSettings, config: Any, rank: int) 
     return StillDataset(folder, settings.batch, (config.width, config.height), settings.seed, rank)
 
 
+def _still_people(folder: Path) -> str:
+    from .still_storage import still_files
+
+    return f"{len(still_files(folder))} synthetic people"
+
+
 def _pg2() -> Parts:
     from ..generator.pg2 import PG2
     from ..weights import save_still
     from .still_learner import Pg2Learner
 
-    return Parts(PG2, Pg2Learner.new_critics, Pg2Learner, _open_stills, save_still)
+    return Parts(PG2, Pg2Learner.new_critics, Pg2Learner, _open_stills, save_still, _still_people)
 
 
 def _rsa() -> Parts:
@@ -69,7 +79,7 @@ def _rsa() -> Parts:
     from ..weights import save_still
     from .still_learner import RsaLearner
 
-    return Parts(RSAGAN, RsaLearner.new_critics, RsaLearner, _open_stills, save_still)
+    return Parts(RSAGAN, RsaLearner.new_critics, RsaLearner, _open_stills, save_still, _still_people)
 
 
 RECIPES = {

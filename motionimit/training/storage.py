@@ -17,6 +17,7 @@ Window = tuple[int, int, int, int]  # top, left, height, width
 _SUBPIXEL = 32  # steps per pixel of stored coordinates
 _SUFFIX = ".safetensors"
 FORMAT = "motionimit-pairs-1"
+FILMED = "real"  # the kind of pairs that were taken from a clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,14 @@ class PairFile:
         top, left, height, width = (n // 2 for n in window) if name == "place" else window
         part = self._file.get_slice(key)[..., top : top + height, left : left + width]
         return _unpacked(name, part, True)
+
+
+def people_in(folder: Path) -> str:
+    """Whom the pairs of a folder show, for those who read what weights were trained on. Raises `BadInput`."""
+    kinds = [read_about(path).get("kind") for path in example_files(folder)]
+    filmed = kinds.count(FILMED)
+    told = [f"{n} {what}" for n, what in ((len(kinds) - filmed, "synthetic people"), (filmed, "clips of real people")) if n]
+    return " and ".join(told)
 
 
 def read_batch(path: Path, sequence: int) -> Batch:

@@ -1,6 +1,6 @@
 """Pairs on disk: what is written comes back, patches are parts of the whole, and a stream goes on where it stopped."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from motionimit.errors import BadInput
 from motionimit.generator.inputs import Batch, SourceMaps, TargetMaps, Truth
 from motionimit.training.augment import Recolor, augmented, mirrored, recolored, softened
 from motionimit.training.dataset import PairDataset
-from motionimit.training.storage import Example, PairFile, read_batch, write_example
+from motionimit.training.storage import FILMED, Example, PairFile, people_in, read_batch, write_example
 
 
 def maps_of(kind, seed, height, width, photos=2):
@@ -114,6 +114,12 @@ def test_a_folder_may_grow_and_the_stream_still_resumes(folder, monkeypatch):
     resumed = PairDataset(folder, batch=1, patch_px=(48, 32), seed=1)
     resumed.load_state(state)
     assert torch.equal(data.next().truths[0].rgb, resumed.next().truths[0].rgb)
+
+
+def test_weights_can_tell_whom_they_were_trained_on(folder):
+    assert people_in(folder) == "3 synthetic people"
+    write_example(folder / "clip.safetensors", replace(example(7), about={"kind": FILMED, "photos": "2"}))
+    assert people_in(folder) == "3 synthetic people and 1 clips of real people"
 
 
 def test_foreign_and_missing_files_are_named(tmp_path):

@@ -14,7 +14,7 @@ from motionimit_cli.main import main
 from trainer_material import ToySource
 
 from motionimit.errors import BadUsage, MissingModel
-from motionimit.training import dataset
+from motionimit.training import dataset, storage
 from motionimit.training.checkpoint import load_handover
 from motionimit.training.engine import make_accelerator
 from motionimit.training.logbook import read_log
@@ -28,6 +28,7 @@ QUICK = ("--device", "cpu", "--threads", "1", "--log-every", "1", "--adversarial
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A data folder whose batches are toys."""
     monkeypatch.setattr(dataset, "open_dataset", lambda folder, settings, rank=0: ToySource())
+    monkeypatch.setattr(storage, "people_in", lambda folder: "3 clips of real people")
     (tmp_path / "pairs").mkdir()
     before = torch.get_num_threads()
     monkeypatch.setattr("motionimit.training.job.set_threads", lambda threads: torch.set_num_threads(1))
@@ -49,7 +50,7 @@ def test_trains_continues_and_hands_over(folder: Path, capsys: pytest.CaptureFix
     assert "resumed at step 2" in capsys.readouterr().err
     assert [entry["step"] for entry in read_log(folder / "run" / "log.jsonl")] == [1, 2, 3]
     model, meta = load_generator(folder / "run" / "generator.safetensors"), read_meta(folder / "run" / "generator.safetensors")
-    assert (meta["steps"], meta["seed"], meta["trained_on"]) == (3, 0, "pairs")
+    assert (meta["steps"], meta["seed"], meta["trained_on"]) == (3, 0, "pairs: 3 clips of real people")
     average = load_handover(folder / "run" / "handover.safetensors")[0]["ema"]
     worst = max(float((v - average[k]).abs().max()) for k, v in model.state_dict().items())
     assert worst < 2e-3, f"generator file and hand-over differ by {worst:.1e}"

@@ -170,3 +170,35 @@ def test_no_mouth_is_left_on_the_nape():
     behind = head_from_behind(body, colors, head)[head]
     green = behind[:, 1] - behind[:, 0] > 0.2
     assert (mouth & face & head).sum() > 20 and not green.any(), f"{green.sum()} px of the mouth are on the back of the head"
+
+
+def beside_the_neck(body, head, reach_px):
+    """[h, w] bool: off the body, beside face and neck, from the eyes down to where the head ends."""
+    near = cv2.dilate((np.isin(body.region, (Region.FACE, Region.NECK)) & head).astype(np.uint8), np.ones((1, 2 * reach_px + 1)))
+    eyes = np.flatnonzero((body.region == Region.FACE).any(1))[0] + 4
+    return (near > 0) & (body.region < 0) & (np.arange(len(head)) > eyes)[:, None]
+
+
+@pytest.mark.parametrize("ends", [HAIR, (0.62, 0.45, 0.25)], ids=["dark", "bleached"])
+def test_long_hair_hides_the_nape(ends):
+    """Its ends may be nearer to the face's colour than to its roots'."""
+    photo = large()
+    body, head = head_of(photo)
+    hair = beside_the_neck(body, head, 16)
+    colors = np.where(hair[..., None], np.float32(ends), photo.colors).astype(np.float32)
+    behind, neck = head_from_behind(body, colors, head | hair), head & (body.region == Region.NECK)
+    to_hair, to_skin = (np.abs(behind - np.float32(color)).sum(-1)[neck] for color in (ends, SKIN))
+    assert neck.sum() > 50 and (to_hair < to_skin).mean() > 0.95, f"{(to_hair < to_skin).mean():.1%} of the nape is under hair"
+
+
+def test_a_collar_is_neither_hair_nor_nape():
+    """In the colour of a suit, beside the neck up to the jaw; between its sides the nape is bare."""
+    photo = large()
+    body, head = head_of(photo)
+    chin = np.flatnonzero((body.region == Region.FACE).any(1))[-1]
+    collar = beside_the_neck(body, head, 5) & (np.arange(len(head)) > chin - 4)[:, None]
+    navy = np.float32((0.08, 0.1, 0.3))
+    colors = np.where(collar[..., None], navy, photo.colors).astype(np.float32)
+    behind, neck = head_from_behind(body, colors, head | collar), head & (body.region == Region.NECK)
+    assert collar.sum() > 30 and (np.abs(behind - navy).sum(-1) < np.abs(behind - np.float32(SKIN)).sum(-1))[neck].mean() < 0.05
+    assert close_to(behind, SKIN, 0.25)[neck].mean() > 0.8

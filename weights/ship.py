@@ -2,7 +2,7 @@
 
 Writes motionimit/data/FAMILY_SIZE.safetensors (the averaged network in float16; FAMILY is generator, pg2 or rsa, as the run's
 file says) and its hash. For the generator of videos it also copies the run's hand-over file, from which training goes on
-elsewhere, to weights/handover_SIZE.safetensors; networks for stills go on from the shipped file.
+elsewhere, to weights/handover_SIZE.safetensors (never damped); networks for stills go on from the shipped file.
 """
 
 from __future__ import annotations
@@ -26,12 +26,17 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="the --out folder of `motionimit train`")
     parser.add_argument("--trained-on", required=True, help="one sentence; it stands in every report")
     parser.add_argument("--size", default="small", help="as it was given to `motionimit train`")
+    parser.add_argument("--damp", type=float, default=1.0, metavar="SHARE", help="of the generator's residual colour to keep")
     args = parser.parse_args()
     made, families = args.run / "generator.safetensors", GENERATOR | STILLS
     family, meta = family_of(made, families)
     kept = {k: v for k, v in meta.items() if k not in ("format", "config")} | {"trained_on": args.trained_on}
     shipped = DATA / f"{family.name}_{args.size}.safetensors"
-    save_weights(shipped, family, load_weights(made, families), kept, torch.float16)
+    model = load_weights(made, families)
+    if args.damp != 1:
+        model.damp(args.damp)
+        kept["damped"] = args.damp
+    save_weights(shipped, family, model, kept, torch.float16)
     hashes = DATA / HASHES
     known = json.loads(hashes.read_text()) if hashes.exists() else {}
     hashes.write_text(json.dumps(known | {shipped.name: file_sha256(shipped)}, indent=1) + "\n")

@@ -53,6 +53,8 @@ def trunk_from_behind(
         return trunk, hole
     closed = distance_to(distance_to(hole) > CLOSED_M * body.px_per_m) > CLOSED_M * body.px_per_m
     hole = drawn & (distance_to(hole | closed) <= max(1.5, GROWN_M * body.px_per_m))
+    if not (drawn & ~hole).any():
+        return trunk, np.zeros(drawn.shape, bool)
     cloth = _cloth(body, trunk, place, hole, drawn)
     blurred = cv2.GaussianBlur(np.dstack((hole, drawn)).astype(np.float32), (0, 0), max(0.5, FEATHER_M * body.px_per_m))
     share = blurred[..., :1] / np.maximum(blurred[..., 1:], 1e-3)
@@ -93,6 +95,8 @@ def _seam(body: PosedBody, trunk: np.ndarray, place: np.ndarray, height: np.ndar
     relief, bins = (light - smooth) / (smooth + 0.3), round(2 * SEAM_WITHIN_M / SEAM_BIN_M)
     column = np.floor((place[..., 0] + SEAM_WITHIN_M) / SEAM_BIN_M).astype(int)
     asked = cloth & (column >= 0) & (column < bins)
+    if not asked.any():
+        return asked
     cell, count = (height * bins + column)[asked], (height.max() + 1) * bins
     sums = [np.bincount(cell, w, count).reshape(-1, bins) for w in (relief[asked], np.ones(len(cell)))]
     total, pixels = (cv2.filter2D(s, -1, np.array([[0.5, 1, 0.5]]), borderType=cv2.BORDER_CONSTANT) for s in sums)
@@ -111,8 +115,9 @@ def _cloth(body: PosedBody, trunk: np.ndarray, place: np.ndarray, hole: np.ndarr
     bands = int(band.max()) + 2
     ring = drawn & ~hole & (distance_to(hole) < RING_M * body.px_per_m)
     middle = np.median(place[hole][:, 0])
-    sides = [_by_height(trunk, band, bands, ring & inside) for inside in (place[..., 0] < middle, place[..., 0] >= middle)]
-    left, right = (np.stack([np.interp(band, np.arange(bands), c) for c in side.T], -1) for side in sides)
+    sides = [ring & (place[..., 0] < middle), ring & (place[..., 0] >= middle)]
+    told = [_by_height(trunk, band, bands, side if side.any() else drawn & ~hole) for side in sides]
+    left, right = (np.stack([np.interp(band, np.arange(bands), c) for c in colors.T], -1) for colors in told)
     reach = np.percentile(np.abs(place[hole][:, 0] - middle), 90) + 1e-3
     share = np.clip((place[..., 0] - middle) / (2 * reach) + 0.5, 0, 1)[..., None]
     rows, columns = np.flatnonzero(drawn.any(1)), np.flatnonzero(drawn.any(0))
@@ -125,7 +130,7 @@ def _cloth(body: PosedBody, trunk: np.ndarray, place: np.ndarray, hole: np.ndarr
 
 def _by_height(trunk: np.ndarray, band: np.ndarray, bands: int, where: np.ndarray) -> np.ndarray:
     """[bands, 3] mean colour at each height of what is asked; bands without a pixel take those next to them."""
-    number = band[where].round().astype(int)
+    number = band[where].round().astype(int)  # of at least one pixel
     sums = np.stack([np.bincount(number, w, bands) for w in (*trunk[where].T, np.ones(len(number)))], -1)
     total = sum(
         weight * cv2.GaussianBlur(sums, (1, 0), sigmaX=0.1, sigmaY=sigma)

@@ -58,14 +58,15 @@ class Canvas:
     def painted(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """raw [B, 5, H, W] → (rgb [B, 3, H, W], alpha [B, 1, H, W], gate [B, 1, H, W]).
 
-        rgb = base + gate · residual, gate = away³ · sigmoid(g + UNSURE + (SURE - UNSURE) confidence), alpha = alpha + free ·
-        min(tanh(a), 0), all clamped to 0..1. With raw = 0 this is the geometric result. The gate closes along the
-        silhouette (`away` falls to 0 there), alpha only falls, stays as drawn next to what a photo showed (`free` is 0 there),
-        and nothing is moved: outlines of synthetic people are wrong in other ways than real ones, and what was learned there
-        put halos round these and ate hair and hems.
+        rgb = base + gate · residual, gate = away³ · (1 - confidence) · sigmoid(g + UNSURE + (SURE - UNSURE) confidence), alpha =
+        alpha + free · min(tanh(a), 0), all clamped to 0..1. With raw = 0 this is the geometric result. The gate closes along the
+        silhouette (`away` falls to 0 there) and where a photo showed the surface, alpha only falls, stays as drawn next to what a
+        photo showed (`free` is 0 there), and nothing is moved: outlines of synthetic people are wrong in other ways than real
+        ones, and what was learned there put halos round these, ate hair and hems and softened cloth.
         """
         mean = F.avg_pool2d(F.avg_pool2d(self.alpha, (RIM_PX, 1), 1, (RIM_PX // 2, 0)), (1, RIM_PX), 1, (0, RIM_PX // 2))
-        gate = (2 * mean - 1).abs() ** 3 * torch.sigmoid(raw[:, 3:4] + UNSURE + (SURE - UNSURE) * self.confidence)
+        opened = torch.sigmoid(raw[:, 3:4] + UNSURE + (SURE - UNSURE) * self.confidence)
+        gate = (2 * mean - 1).abs() ** 3 * (1 - self.confidence) * opened
         free = 1 - F.max_pool2d(self.confidence * self.alpha, RIM_PX, 1, RIM_PX // 2)
         fall = 1 - within_unit(1 + torch.tanh(raw[:, 4:]))
         return within_unit(self.base + gate * raw[:, :3]), within_unit(self.alpha - free * fall), gate

@@ -98,6 +98,14 @@ class Generator(nn.Module):
         """Of the weights, and of what comes out."""
         return self.head.weight.dtype
 
+    @torch.no_grad()
+    def damp(self, share: float) -> None:
+        """Keep this share of the residual colour from now on: what synthetic people taught is too bold for real ones."""
+        colours = slice(0, 3 * 4)  # three channels, four pixels each
+        self.head.weight[colours] *= share
+        if self.head.bias is not None:
+            self.head.bias[colours] *= share
+
     def encode(self, sources: SourceMaps, reconstruct: bool = False) -> Identity:
         """Once per set of photos. With `reconstruct` the auto-encoder's output is returned too, and while training its input is
         corrupted first. Raises `ShapeError` for sides that are no multiples of 16 px."""

@@ -117,3 +117,22 @@ def test_a_trunk_outside_the_photo_is_no_trouble():
     nothing = np.zeros(trunk.shape, bool)
     back, changed = trunk_from_behind(body, clothed(place), clothed(place), nothing, nothing.astype(np.float32))
     assert not changed.any() and np.array_equal(back, clothed(place))
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_trunk_of_which_the_photo_shows_one_side_only(side):
+    """The tie lies along the photo's border: there is cloth on one side of it alone, or none at all."""
+    body, trunk, place = front()
+    tie = np.abs(place[..., 0]) < 0.03
+    colors = np.where(tie[..., None], BLUE, clothed(place)).astype(np.float32)
+    for shown in (trunk & (side * place[..., 0] > -0.03), trunk & tie):
+        back, changed = turned(body, colors, shown)
+        assert np.isfinite(back).all() and not changed[~shown].any()
+
+
+def test_a_trunk_behind_other_things_is_no_trouble():
+    """Bent over, or behind a table: it is drawn, but the photo doesn't show it."""
+    body, trunk, place = front()
+    colors = clothed(place)
+    back, _ = trunk_from_behind(body, colors, colors, np.zeros(trunk.shape, bool), trunk.astype(np.float32))
+    assert np.array_equal(back, colors)

@@ -98,6 +98,20 @@ def test_no_veil_far_from_the_person():
     assert float((alpha - person).max()) < 1e-6, "no veil may lie on the background"
 
 
+def test_damping_lets_that_share_of_the_residual_colour_through():
+    model, source, target = shaken(), photos(), frame()
+    with torch.inference_mode():
+        whole = model(model.encode(source), target)
+    model.damp(0.25)
+    with torch.inference_mode():
+        part = model(model.encode(source), target)
+    base, drawn = target.rgba[:, :3], (target.rgba[:, 3:] > 0.5).expand(-1, 3, -1, -1)
+    free = drawn & (whole.rgb > 0.01) & (whole.rgb < 0.99)
+    assert int(free.sum()) > 50 and largest((whole.rgb - base)[free]) > 0.01
+    assert largest(((part.rgb - base) - 0.25 * (whole.rgb - base))[free]) < 1e-5
+    assert torch.equal(part.alpha, whole.alpha) and torch.equal(part.gate, whole.gate)
+
+
 def test_the_order_of_photos_does_not_matter():
     model, source, target = shaken(), photos(2, 3), frame(2, 3)
     order = [2, 0, 1]

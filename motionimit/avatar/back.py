@@ -16,10 +16,11 @@ STRANGE_LAB = 12.0  # colours further than this from the sides' are the front's 
 SKIN_LAB = 16.0  # colours nearer than this to the face's median are skin
 LIGHT = 0.6  # weight of lightness beside hue: folds and shade are no other cloth
 SAMPLES, COMMON, COMMON_SKIN = 200, 0.05, 0.4  # of the sides' colours: how many are asked, and what share must agree
-RIM_M = 0.015
+RIM_M = 0.015  # this near to its outline the trunk's layer may show sleeves
 FEWEST, FEW = 30, 3  # pixels of the sides that tell what is usual in a slice, and of a line what it is like there
 SEAM_WITHIN_M, SEAM_BIN_M, SEAM_SMOOTH_M = 0.06, 0.005, 0.015
 SEAM_LIGHT = 0.025  # relative lightness of zips and plackets against the cloth round them, the same all the way up
+DARK = 0.3  # of three channels: noise in darker cloth is no line
 STRIPES = 0.5  # share of such lines from which they are a pattern
 CLOSED_M, GROWN_M, FEATHER_M = 0.02, 0.015, 0.004  # gaps, edges and shadows of what is taken out go with it
 BAND_M, RING_M = 0.01, 0.03  # new cloth's colour is told every .. of height, from what is this near to the hole
@@ -46,7 +47,7 @@ def trunk_from_behind(
     half = np.zeros(height.max() + 1)
     np.maximum.at(half, height[on_body], np.abs(place[on_body][:, 0]))
     middle = drawn & (place[..., 2] > 0) & (np.abs(place[..., 0]) < SIDE * half[height])
-    inner = distance_to(~(drawn & known)) > RIM_M * body.px_per_m  # a rim may show sleeves
+    inner = distance_to(~(drawn & known)) > RIM_M * body.px_per_m
     hole = _strange(body, rgb, trunk, height, middle, inner & ~middle)
     hole |= middle & _seam(body, trunk, place, height, middle & known & ~hole)
     if not hole.any():
@@ -92,7 +93,7 @@ def _seam(body: PosedBody, trunk: np.ndarray, place: np.ndarray, height: np.ndar
     """[h, w] bool: lines near the trunk's midline that are lighter or darker than what is beside them in most slices."""
     light = trunk.sum(-1)
     smooth = cv2.GaussianBlur(light, (0, 0), SEAM_SMOOTH_M * body.px_per_m)
-    relief, bins = (light - smooth) / (smooth + 0.3), round(2 * SEAM_WITHIN_M / SEAM_BIN_M)
+    relief, bins = (light - smooth) / (smooth + DARK), round(2 * SEAM_WITHIN_M / SEAM_BIN_M)
     column = np.floor((place[..., 0] + SEAM_WITHIN_M) / SEAM_BIN_M).astype(int)
     asked = cloth & (column >= 0) & (column < bins)
     if not asked.any():
@@ -129,7 +130,7 @@ def _cloth(body: PosedBody, trunk: np.ndarray, place: np.ndarray, hole: np.ndarr
 
 
 def _by_height(trunk: np.ndarray, band: np.ndarray, bands: int, where: np.ndarray) -> np.ndarray:
-    """[bands, 3] mean colour at each height of what is asked; bands without a pixel take those next to them."""
+    """[bands, 3] mean colour at each height of what is asked; bands without a pixel take the nearest that have some."""
     number = band[where].round().astype(int)  # of at least one pixel
     sums = np.stack([np.bincount(number, w, bands) for w in (*trunk[where].T, np.ones(len(number)))], -1)
     total = sum(

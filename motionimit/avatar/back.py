@@ -7,7 +7,7 @@ import numpy as np
 
 from ..body.parts import Part, Region
 from .fill import distance_to, nearest_index
-from .inpaint import inpaint
+from .inpaint import inpainted
 from .posed import PosedBody
 
 SLICE_M = 0.03  # of the trunk's height
@@ -121,10 +121,7 @@ def _cloth(body: PosedBody, trunk: np.ndarray, place: np.ndarray, hole: np.ndarr
     left, right = (np.stack([np.interp(band, np.arange(bands), c) for c in colors.T], -1) for colors in told)
     reach = np.percentile(np.abs(place[hole][:, 0] - middle), 90) + 1e-3
     share = np.clip((place[..., 0] - middle) / (2 * reach) + 0.5, 0, 1)[..., None]
-    rows, columns = np.flatnonzero(drawn.any(1)), np.flatnonzero(drawn.any(0))
-    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    patches = trunk.copy()
-    patches[window] = inpaint(trunk[window], (hole | ~drawn)[window])
+    patches = inpainted(trunk, drawn, hole | ~drawn)
     detail = patches - cv2.GaussianBlur(patches, (0, 0), max(1.0, DETAIL_M * body.px_per_m))
     return np.clip(left + (right - left) * share + detail, 0, 1).astype(np.float32)
 

@@ -149,6 +149,18 @@ def inpaint(rgb: np.ndarray, hole: np.ndarray, seed: int = 0) -> np.ndarray:
     return np.where(hole[..., None], _transplant(base, field, guess, hole), rgb)
 
 
+def inpainted(rgb: np.ndarray, wanted: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """A copy of rgb [H, W, 3] with the hole [H, W] bool filled in the box round what is `wanted` [H, W] bool, from there alone.
+
+    Something must be wanted.
+    """
+    rows, columns = np.flatnonzero(wanted.any(1)), np.flatnonzero(wanted.any(0))
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    out = rgb.copy()
+    out[window] = inpaint(rgb[window], hole[window])
+    return out
+
+
 def _line_prior(image: np.ndarray, gap: np.ndarray) -> np.ndarray:
     """[h, w, 2] float32 costs of a rise and of a shift: which way the lines near each pixel run, gone on into the gap."""
     grey = cv2.GaussianBlur(image.mean(-1), (0, 0), 1.0)

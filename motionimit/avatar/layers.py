@@ -15,7 +15,7 @@ from ..body.parts import MIRROR_PART, Part
 from .back import trunk_from_behind
 from .fill import distance_to, nearest_index, push_pull
 from .hair import head_from_behind
-from .inpaint import inpaint
+from .inpaint import inpainted
 from .posed import PartView, PosedBody
 from .skirt import find_skirt
 from .twins import from_twin
@@ -110,11 +110,7 @@ def _completed(diffused: np.ndarray, seen: np.ndarray, alpha: np.ndarray) -> np.
     hidden = (alpha > 0.5) & ~seen
     if hidden.sum() < HIDDEN_SHARE * max(int(seen.sum()), 1) or seen.sum() < MANY_PX:
         return diffused
-    rows, columns = np.flatnonzero((alpha > 0.5).any(1)), np.flatnonzero((alpha > 0.5).any(0))
-    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    out = diffused.copy()
-    out[window] = inpaint(diffused[window], ~seen[window])
-    return out
+    return inpainted(diffused, alpha > 0.5, ~seen)
 
 
 def _lay_skirt(

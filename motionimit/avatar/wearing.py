@@ -15,7 +15,7 @@ from ..body.parts import Part, Region
 from ..flow.surface import Surface
 from .fill import distance_to, nearest_index, push_pull
 from .garments import Garment
-from .inpaint import inpaint
+from .inpaint import inpainted
 from .layers import HEAD_BACK, LAYER_COUNT
 from .outfit import Outfit
 from .places import front_of, spread
@@ -134,9 +134,7 @@ def completed(rgb: np.ndarray, wanted: np.ndarray, seen: np.ndarray, color: np.n
     core = cv2.erode(holes.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     filled = push_pull(rgb, seen.astype(np.float32))
     if core.sum() > MANY_PX and seen.sum() > MANY_PX and _patterned(rgb, seen):
-        rows, columns = np.flatnonzero(wanted.any(1)), np.flatnonzero(wanted.any(0))
-        here = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        filled[here] = inpaint(filled[here], ~seen[here])
+        filled = inpainted(filled, wanted, ~seen)
     return np.where(seen[..., None], rgb, filled)
 
 
